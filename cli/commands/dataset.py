@@ -125,7 +125,7 @@ def import_folder(
         )
         if not dry_run:
             dataset = api.get(f"/v1/datasets/{name}")
-    imported = import_summary(folder, manifest, outcomes, dataset)
+    imported = import_summary(folder, manifest, outcomes, importer.warnings, dataset)
     if dry_run:
         imported |= {"dry_run": True, "table": table_facts(manifest)}
         report_trial(imported, importer.thumbnails, thumbnails, as_json=as_json)

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from cli.work.dataset_import import RowOutcome
 from shared.domain.datasets.manifest import Manifest
-from shared.domain.datasets.summary import group_refusals, summarise
+from shared.domain.datasets.summary import group_rows, summarise
 from shared.domain.datasets.table_text import Encoding
 from shared.errors import SeraError
 
@@ -27,9 +27,10 @@ def import_summary(
     folder: Path,
     manifest: Manifest,
     outcomes: list[RowOutcome],
+    warnings: list[dict[str, Any]],
     dataset: dict[str, Any],
 ) -> dict[str, Any]:
-    """Return the result of an import as JSON. Refused rows are in the order of the manifest."""
+    """Return the result of an import as JSON, in the order of the manifest."""
     added = 0
     refusals: list[tuple[int, str, SeraError]] = [
         (row.line, row.name, row.error) for row in manifest.refused
@@ -49,6 +50,7 @@ def import_summary(
             {"line": line, "image": image, "code": error.code, "message": str(error)}
             for line, image, error in refusals
         ],
+        "warnings": sorted(warnings, key=lambda warning: warning["line"]),
         "images": dataset["images"],
         "malignant": dataset["malignant"],
     }
@@ -72,7 +74,8 @@ def import_sentences(summary: dict[str, Any], manifest: Manifest) -> list[str]:
         *sentences,
         *joined_sentences(manifest.joined_sites),
         *ignored_sentences(manifest),
-        *refusal_sentences(refused),
+        *row_sentences(refused),
+        *warning_sentences(summary["warnings"]),
     ]
 
 
@@ -121,7 +124,11 @@ def trial_sentences(summary: dict[str, Any]) -> list[str]:
         f"{summary['dataset']} would get {summary['added']} new images; {summary['known']} are "
         f"already there, {len(refused)} would be refused."
     )
-    return [*sentences, *refusal_sentences(refused)]
+    return [
+        *sentences,
+        *row_sentences(refused),
+        *warning_sentences(summary["warnings"]),
+    ]
 
 
 def table_facts(manifest: Manifest) -> dict[str, Any]:
@@ -165,11 +172,15 @@ def ignored_sentence(columns: Sequence[str]) -> str:
     return f"Ignored columns: {', '.join(columns)}."
 
 
-def refusal_sentences(refused: list[dict[str, Any]]) -> list[str]:
-    """Return refused rows in words; equal refusals are one line with their number."""
-    groups = group_refusals(
-        (row["line"], row["image"], row["message"]) for row in refused
-    )
+def warning_sentences(warnings: list[dict[str, Any]]) -> list[str]:
+    if not warnings:
+        return []
+    return ["Check these images and masks:", *row_sentences(warnings)]
+
+
+def row_sentences(rows: list[dict[str, Any]]) -> list[str]:
+    """Return refused or remarkable rows in words; equal ones are one line with their number."""
+    groups = group_rows((row["line"], row["image"], row["message"]) for row in rows)
     sentences = []
     for group in groups:
         if len(group.lines) == 1:

@@ -76,6 +76,8 @@ class Importer:
         self._dry_run = dry_run
         self.thumbnails: list[dict[str, Any]] = []
         """Line and PNG of the first images, of a dry run."""
+        self.warnings: list[dict[str, Any]] = []
+        """Line, image, code and message of each remark on a file that was sent."""
 
     def import_rows(self, rows: Sequence[Row]) -> Iterator[RowOutcome]:
         """Add rows and yield the outcome of each.
@@ -157,20 +159,31 @@ class Importer:
             first_half = self._send_batch(batch[:middle])
             second_half = self._send_batch(batch[middle:])
             return first_half + second_half
-        self._keep_thumbnails(batch, response)
+        self._keep_remarks(batch, response)
         return [
             (hashed.row, _outcome(line))
             for hashed, line in zip(batch, response["rows"], strict=True)
         ]
 
-    def _keep_thumbnails(
+    def _keep_remarks(
         self, batch: list[HashedRow], response: Mapping[str, Any]
     ) -> None:
-        """Keep the pictures under their lines of the manifest: a batch has lines of its own."""
+        """Keep pictures and warnings by lines of the manifest: a batch has lines of its own."""
         rows = {
             line["line"]: hashed.row
             for line, hashed in zip(response["rows"], batch, strict=True)
         }
+        for line in response["rows"]:
+            row = rows[line["line"]]
+            for warning in line["warnings"]:
+                self.warnings.append(
+                    {
+                        "line": row.line,
+                        "image": row.name,
+                        "code": warning["code"],
+                        "message": warning["message"],
+                    }
+                )
         for thumbnail in response.get("thumbnails", ()):
             row = rows[thumbnail["line"]]
             self.thumbnails.append(

@@ -46,6 +46,7 @@ from shared.domain.datasets.manifest import (
 )
 from shared.domain.datasets.table_text import TableFault
 from shared.domain.messages import Message
+from shared.domain.results.findings import Finding
 from shared.errors import InputError, SeraError
 from shared.ledger import SystemSession
 from shared.ledger.datasets.drafts import AddStatus
@@ -100,6 +101,7 @@ class PreparedRow:
     facts: Facts
     stored: StoredFiles | None = None
     thumbnail: str | None = None
+    findings: tuple[Finding, ...] = ()
 
     @property
     def has_files(self) -> bool:
@@ -236,7 +238,10 @@ class BatchService:
             return _known_row(row, row_facts)
         stored = self._files.store(*row_files(row, files))
         return PreparedRow(
-            content=uploaded_content(stored), facts=row_facts, stored=stored
+            content=uploaded_content(stored.hashes),
+            facts=row_facts,
+            stored=stored.hashes,
+            findings=stored.findings,
         )
 
     def _check(self, row: Row, files: FilesByName) -> PreparedRow:
@@ -254,6 +259,7 @@ class BatchService:
             facts=row_facts,
             stored=checked.hashes,
             thumbnail=thumbnail,
+            findings=checked.findings,
         )
 
     def _add(
@@ -397,6 +403,7 @@ def _batch_row(
     fields: dict[str, Any] = {"line": row.line, "image": row.name}
     if isinstance(prepared, PreparedRow):
         fields["image_sha256"] = prepared.content.image_sha256
+        fields["warnings"] = list(prepared.findings)
     if isinstance(answer, SeraError):
         return BatchRow(**fields, outcome=REFUSED, **error_item(answer))
     return BatchRow(**fields, outcome=answer)

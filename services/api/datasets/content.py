@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from shared.cases.decoder_pool import DecoderPool
 from shared.cases.deidentification import Deidentifier
+from shared.domain.results.findings import Finding
 from shared.errors import Unavailable
 from shared.imaging.deidentify import CleanedFile
 from shared.ledger import SystemSession
@@ -48,15 +49,19 @@ class StoredFiles:
 
 @dataclass(frozen=True)
 class CheckedFiles:
-    """An image and its mask that training can read, cleaned and not stored yet.
+    """An image and its mask that training can read, cleaned.
 
-    `pixels` (height, width) is the decoded image.
+    Attributes
+    ----------
+    pixels : (height, width) the decoded image
+    findings : what the user of the data set must know about image and mask
     """
 
     image: CleanedFile
     mask: CleanedFile | None
     pixels: NDArray[np.uint8]
     hashes: StoredFiles
+    findings: tuple[Finding, ...]
 
 
 class ImageFiles:
@@ -79,19 +84,22 @@ class ImageFiles:
             cleaned.data, frame=None, hospital_id=None, wait_s=DECODER_WAIT_S
         )
         height, width = decoded.pixels.shape
+        findings = (*cleaned.findings, *decoded.findings)
         cleaned_mask = None
         mask_hashes = None
         if mask is not None:
             cleaned_mask = self._deidentifier.clean_mask(mask, width, height)
             mask_hashes = _hashes(mask, cleaned_mask)
+            findings = (*findings, *cleaned_mask.findings)
         return CheckedFiles(
             image=cleaned,
             mask=cleaned_mask,
             pixels=decoded.pixels,
             hashes=StoredFiles(image=_hashes(image, cleaned), mask=mask_hashes),
+            findings=unique_findings(findings),
         )
 
-    def store(self, image: bytes, mask: bytes | None) -> StoredFiles:
+    def store(self, image: bytes, mask: bytes | None) -> CheckedFiles:
         """Check image and mask, then store the cleaned files. Raises InputError for a bad file.
 
         The upload limit applies to the original only: a cleaned loop may be larger.
@@ -100,7 +108,7 @@ class ImageFiles:
         self._objects.put(checked.image.data)
         if checked.mask is not None:
             self._objects.put(checked.mask.data)
-        return checked.hashes
+        return checked
 
     def record(
         self, session: SystemSession, dataset: UUID, stored: Iterable[StoredFiles]
@@ -140,6 +148,11 @@ def _hashes(original: bytes, cleaned: CleanedFile) -> CleanedFileHashes:
         stored_sha256=hashlib.sha256(cleaned.data).hexdigest(),
         removed=dict(cleaned.removed),
     )
+
+
+def unique_findings(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Return the last finding of each code."""
+    return tuple({finding.code: finding for finding in findings}.values())
 
 
 def dataset_contents(

@@ -10,6 +10,7 @@ from pydantic.config import JsonValue
 
 from services.api.moments import MomentInUtc
 from services.api.text import OptionalText, PlainText
+from shared.domain.results.findings import Finding
 from shared.domain.training.states import Split
 from shared.ledger.datasets.drafts import AddStatus, SplitResult
 from shared.ledger.datasets.labelled_image import LabelledImage
@@ -157,6 +158,11 @@ class BatchRow(BaseModel):
     facts: dict[str, Any] | None = Field(
         None, description="Numbers and names that `message` contains."
     )
+    warnings: list[Finding] = Field(
+        [],
+        description="What is remarkable about the image and its mask, as they were read now. Each "
+        "code appears once. Empty for a row that names its files by their hashes.",
+    )
 
 
 class BatchReport(BaseModel):
@@ -173,6 +179,14 @@ class BatchReport(BaseModel):
                 "code": None,
                 "message": None,
                 "facts": None,
+                "warnings": [
+                    {
+                        "code": "mask-empty",
+                        "message": "The mask marks nothing, so it was read as if there were none. "
+                        "If it should mark a nodule, export it again.",
+                        "facts": {},
+                    }
+                ],
             },
             {
                 "line": 3,
@@ -183,6 +197,7 @@ class BatchReport(BaseModel):
                 "message": "The PNG image cannot be decoded (it is cut short or damaged). Export "
                 "it again.",
                 "facts": {"format": "PNG", "problem": "it is cut short or damaged"},
+                "warnings": [],
             },
         ],
     )

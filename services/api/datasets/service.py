@@ -217,7 +217,7 @@ class ImageService:
         self._session.transaction.commit()
         image = labelled.image.read()
         mask = labelled.mask.read() if labelled.mask else None
-        stored = self._files.store(image, mask)
+        stored = self._files.store(image, mask).hashes
         if self._idempotent is not None:
             self._idempotent.reserve()
         dataset = find_dataset(self._session, name).id

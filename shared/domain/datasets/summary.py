@@ -8,7 +8,7 @@ from shared.domain.datasets.manifest import Manifest, Row
 from shared.domain.identity import identity_key
 
 MAX_RANGES = 6
-"""Ranges of lines that are listed of one refusal."""
+"""Ranges of lines that are listed of one reason."""
 MAX_NAMES = 3
 
 
@@ -42,8 +42,8 @@ class ManifestSummary:
 
 
 @dataclass(frozen=True)
-class RefusalGroup:
-    """Lines that are refused for the same reason."""
+class RowGroup:
+    """Lines that are refused or remarkable for the same reason."""
 
     lines: tuple[int, ...]
     images: tuple[str, ...]
@@ -90,20 +90,20 @@ def summarise(manifest: Manifest) -> ManifestSummary:
     )
 
 
-def group_refusals(
-    refusals: Iterable[tuple[int, str, str]],
-) -> list[RefusalGroup]:
+def group_rows(
+    rows: Iterable[tuple[int, str, str]],
+) -> list[RowGroup]:
     """Group (line, image, message) by the message, in which an image's own name does not count."""
     lines: dict[str, list[int]] = {}
     images: dict[str, list[str]] = {}
     messages: dict[str, str] = {}
-    for line, image, message in sorted(refusals):
+    for line, image, message in sorted(rows):
         key = message.replace(image, "\0") if image else message
         lines.setdefault(key, []).append(line)
         images.setdefault(key, []).append(image)
         messages.setdefault(key, message)
     return [
-        RefusalGroup(
+        RowGroup(
             lines=tuple(lines[key]), images=tuple(images[key]), message=messages[key]
         )
         for key in messages

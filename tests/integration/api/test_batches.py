@@ -16,7 +16,7 @@ from services.api.middleware.idempotency import REPLAYED_HEADER
 from services.api.table_uploads import MAX_TABLE_ROWS
 from shared.domain.roles import Role
 from shared.phantoms import draw
-from tests.support.builders import encode, png
+from tests.support.builders import dicom_file, encode, png
 
 HEAD = "image,malignant,mask,patient,site,split\n"
 
@@ -57,6 +57,16 @@ def codes(answer):
     return [row["code"] or row["outcome"] for row in answer.json()["rows"]]
 
 
+def test_what_is_remarkable_about_image_and_mask_is_a_warning(send):
+    loop = dicom_file(np.stack([draw(1, size_px=128).pixels] * 3), NumberOfFrames=3)
+    files = {"a.dcm": loop, "empty.png": encode(np.zeros((128, 128)))}
+    report = send(["a.dcm,1,empty.png,P-1,,"], files).json()
+    [row] = report["rows"]
+    found = {warning["code"]: warning["facts"] for warning in row["warnings"]}
+    assert (report["added"], found["mask-empty"]) == (1, {})
+    assert found["frame-guessed"] == {"frames": 3, "frame": 2}
+
+
 def test_a_batch_is_added_and_a_repeat_is_known(send, operator, gateway, ledger):
     files = {"a.png": png(1), "a-mask.png": mask(1), "b.png": png(2)}
     lines = ["a.png,1,a-mask.png,P-1,north,test", "b.png,no,,P-2,north,"]
@@ -72,6 +82,7 @@ def test_a_batch_is_added_and_a_repeat_is_known(send, operator, gateway, ledger)
         "code": None,
         "message": None,
         "facts": None,
+        "warnings": [],
     }
     with ledger.system_session("test") as session:
         images = {

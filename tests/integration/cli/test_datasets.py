@@ -122,6 +122,7 @@ def test_a_folder_is_imported_and_imported_again_it_is_there(sera, folder):
         "added": 0,
         "known": 6,
         "refused": [],
+        "warnings": [],
         "images": 6,
         "malignant": 3,
     }
@@ -379,6 +380,25 @@ def test_a_dry_run_says_what_an_import_would_do_and_does_nothing(sera, api, fold
     assert sheet.read_bytes().startswith(b"\x89PNG")
     after = api.get("/v1/datasets/set")
     assert (after["images"], after["revision"]) == (6, revision)
+
+
+def test_masks_that_mark_nothing_or_several_parts_are_named(sera, folder):
+    phantoms(folder, 4)
+    for name in ("0-mask.png", "1-mask.png"):
+        (folder / name).write_bytes(encode(np.zeros((128, 128))))
+    two_parts = np.zeros((128, 128))
+    two_parts[20:60, 20:60] = two_parts[80:100, 80:100] = 255
+    (folder / "2-mask.png").write_bytes(encode(two_parts))
+    dry_run = sera("dataset", "import", folder, "--name", "set", "--dry-run")
+    imported = sera("dataset", "import", folder, "--name", "set")
+    for code, stdout, _ in (dry_run, imported):
+        lines = stdout.splitlines()
+        title = lines.index("Check these images and masks:")
+        empty, several = lines[title + 1 : title + 3]
+        assert code == 0
+        start = "  2 rows, lines 2-3 (0.png, 1.png): The mask marks nothing"
+        assert empty.startswith(start)
+        assert several.startswith("  line 4 (2.png): The mask marks 1 other part")
 
 
 def test_a_dry_run_needs_no_dataset_and_makes_none(sera, folder):

@@ -4,7 +4,7 @@ import { fetchPreview } from "./preview.js";
 import { takePhoto } from "./photo.js";
 import { RoiCanvas } from "./roi.js";
 import { byId } from "./session.js";
-import { has, t } from "./words.js";
+import { sentence, t } from "./words.js";
 
 const SHOWN_ELSEWHERE = new Set(["multi-frame", "roi-from-calipers"]);
 const SIDES = ["x", "y", "width", "height"];
@@ -152,7 +152,6 @@ function showDropTarget(event) {
   byId("drop").classList.toggle("over", event.type === "dragover");
 }
 
-function warningLine({ code, message, facts }) {
-  const key = `result.warning.${code}`;
-  return Object.assign(document.createElement("li"), { textContent: has(key) ? t(key, facts) : message });
+function warningLine(warning) {
+  return Object.assign(document.createElement("li"), { textContent: sentence(warning) });
 }

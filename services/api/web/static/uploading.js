@@ -5,7 +5,7 @@ import { refresh } from "./console.js";
 import { sha256 } from "./hashing.js";
 import { quote } from "./csv.js";
 import { ask, byId, say } from "./session.js";
-import { t } from "./words.js";
+import { sentence, t } from "./words.js";
 
 const MAX_ROWS = 200, MAX_BYTES = 8 * 1024 * 1024, MAX_HASHES = 5000, MAX_ATTEMPTS = 5, FIRST_WAIT_S = 2, MAX_THUMBNAILS = 12;
 const COLUMNS = ["image", "malignant", "mask", "patient", "site", "size_mm", "split", "tirads"];
@@ -17,8 +17,8 @@ const baseName = (path) => path.split(/[\\/]/).pop();
 
 /** @type {AbortController | null} */
 let stopper = null;
-/** @type {Map<string, {lines: number[], images: string[], why: string}>} */
-let refusals = new Map();
+/** @type {Record<string, Map<string, {lines: number[], images: string[], why: string}>>} */
+let reasons = { refusals: new Map(), remarks: new Map() };
 
 byId("upload").addEventListener("submit", (event) => { event.preventDefault(); begin([...byId("files").files], event.submitter?.id === "try"); });
 byId("stop").addEventListener("click", () => stopper?.abort());
@@ -29,8 +29,8 @@ async function begin(files, dryRun) {
   const buttons = [...byId("upload").querySelectorAll("[type=submit]")], counts = { added: 0, known: 0, refused: 0 };
   for (const button of buttons) button.disabled = true;
   byId("stop").hidden = byId("bar").hidden = false;
-  refusals = new Map();
-  for (const id of ["refusals", "table-facts", "thumbnails"]) byId(id).hidden = true;
+  reasons = { refusals: new Map(), remarks: new Map() };
+  for (const id of ["refusals", "remarks", "table-facts", "thumbnails"]) byId(id).hidden = true;
   byId("thumbnails").replaceChildren();
   say("");
   try {
@@ -51,7 +51,7 @@ async function upload(files, counts, dryRun) {
   const table = await readManifest(files);
   showTable(table);
   counts.refused = table.refused.length;
-  for (const { line, image, message } of table.refused) refuse(line, image, message);
+  for (const { line, image, message } of table.refused) list("refusals", line, image, message);
   const rows = matched(table.rows.map(rowOf), files);
   await compare(rows);
   let done = table.refused.length;
@@ -59,7 +59,7 @@ async function upload(files, counts, dryRun) {
   for (const batch of batches(byImage(rows))) {
     const report = await sendWithRetry(batch, dryRun);
     for (const outcome of Object.keys(counts)) counts[outcome] += report[outcome];
-    report.rows.forEach((result, index) => result.outcome === "refused" && refuse(result.line, batch[index].cells.image, result.message));
+    report.rows.forEach((result, index) => listRow(result, batch[index].cells.image));
     showThumbnails(batch, report);
     done += batch.length;
     showProgress(t("datasets.upload.sent", { done, all }), done / all);
@@ -179,20 +179,25 @@ function cell(row, column) {
   return row.cells[column] ?? "";
 }
 
-// Lines that are refused with the same sentence are one row of the table.
-function refuse(line, image, why) {
-  const key = image ? why.replaceAll(image, "") : why;
-  /** @type {{lines: number[], images: string[], why: string}} */
-  const group = refusals.get(key) ?? { lines: [], images: [], why };
-  group.lines.push(line);
-  group.images.push(image);
-  refusals.set(key, group);
-  const columns = [...byId("refusals").querySelectorAll("thead th")].map((heading) => heading.textContent);
-  byId("refusals").querySelector("tbody").replaceChildren(...[...refusals.values()].map((group) => refusalRow(group, columns)));
-  byId("refusals").hidden = false;
+function listRow({ line, outcome, message, warnings }, image) {
+  if (outcome === "refused") list("refusals", line, image, message);
+  for (const warning of warnings) list("remarks", line, image, sentence(warning));
 }
 
-function refusalRow({ lines, images, why }, columns) {
+// Lines with the same sentence are one row of a table.
+function list(table, line, image, why) {
+  const key = image ? why.replaceAll(image, "") : why, groups = reasons[table];
+  /** @type {{lines: number[], images: string[], why: string}} */
+  const group = groups.get(key) ?? { lines: [], images: [], why };
+  group.lines.push(line);
+  group.images.push(image);
+  groups.set(key, group);
+  const columns = [...byId(table).querySelectorAll("thead th")].map((heading) => heading.textContent);
+  byId(table).querySelector("tbody").replaceChildren(...[...groups.values()].map((group) => reasonRow(group, columns)));
+  byId(table).hidden = false;
+}
+
+function reasonRow({ lines, images, why }, columns) {
   const row = Object.assign(document.createElement("tr"), { role: "row" });
   const more = lines.length > 1 ? ` ${t("datasets.upload.rows", { n: lines.length })}` : "";
   for (const [at, text] of [`${lineRanges(lines)}${more}`, images[0] ?? "", why].entries()) {

@@ -14,4 +14,8 @@ function formatted(value, digits, kind) {
   return kind === "f" ? value.toFixed(digits ?? 6) : String(Number(value.toPrecision(digits ?? 6)));
 }
 
-export const has = (key) => key in TEXTS;
+// A warning of a result or an image in the page's language; the server's English sentence where there are no words for its code.
+export function sentence({ code, message, facts }) {
+  const key = `result.warning.${code}`;
+  return key in TEXTS ? t(key, facts) : message;
+}

@@ -17,7 +17,7 @@ from shared.domain.datasets.manifest import (
     read_table,
     reader_columns,
 )
-from shared.domain.datasets.summary import group_refusals, summarise
+from shared.domain.datasets.summary import group_rows, summarise
 
 Form = Literal["NFC", "NFD"]
 KOREAN = "갑상선.png"
@@ -419,7 +419,7 @@ def test_a_command_that_needs_every_row_names_the_first_that_is_refused() -> Non
 def test_equal_refusals_are_one_group_with_its_lines() -> None:
     lines = [*["x.png,1,2"] * 140, "y.png,1", *["z.png"] * 2, "w.png,maybe"]
     manifest = parse("image,malignant\n" + "\n".join(lines))
-    groups = group_refusals(
+    groups = group_rows(
         (row.line, row.name, str(row.error)) for row in manifest.refused
     )
     assert [(group.line_ranges, len(group.lines)) for group in groups] == [
