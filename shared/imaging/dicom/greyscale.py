@@ -15,8 +15,9 @@ from pydicom.multival import MultiValue
 from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
 from shared.domain.results.findings import Finding
-from shared.imaging.dicom.frame import Frame, Samples
+from shared.imaging.dicom.frame import Frame
 from shared.imaging.dicom.palette import apply_palette
+from shared.imaging.dicom.samples import Samples
 from shared.imaging.grey import scale_to_byte, to_grey, white_level
 
 Levels = NDArray[np.uint8]

@@ -4,12 +4,10 @@ Too many bytes show that an attribute is wrong: read in silence they give a shea
 """
 
 from dataclasses import replace
-from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.encaps import parse_basic_offsets, parse_fragments
 
 from shared.imaging.dicom.pixel_format import PixelFormat
 from shared.imaging.errors import ImageUnreadable
@@ -17,8 +15,6 @@ from shared.imaging.image import Header
 
 MAX_PADDING_BYTES = 32
 """Bytes after the frames that are padding or a comment, and no sign of a wrong attribute."""
-ITEM_BYTES = 8
-"""Tag and length before a fragment (PS3.5, A.4)."""
 SUBSAMPLED = "YBR_FULL_422"
 MERGED_FRAMES = (2, 3)
 """Frames too many that may be one frame of 2 bytes a sample, or of 3 samples a pixel."""
@@ -78,24 +74,6 @@ def surplus_error(held_bytes: int, needed_bytes: int) -> ImageUnreadable:
         f"Bits Allocated x Number of Frames need {needed_bytes}; check Rows, Columns, "
         "Samples per Pixel, Bits Allocated and Number of Frames",
     )
-
-
-def count_frames(dataset: Dataset) -> int:
-    """Return the number of frames in encapsulated pixel data; 0 if it is not clear.
-
-    A frame has an offset in the table of offsets. Without the table it is one fragment, unless
-    fragments do not begin as frames.
-    """
-    stream = BytesIO(dataset.PixelData)
-    offsets = parse_basic_offsets(stream)
-    if offsets:
-        return len(offsets)
-    count, positions = parse_fragments(stream)
-    starts = {
-        dataset.PixelData[position + ITEM_BYTES : position + ITEM_BYTES + 2]
-        for position in positions
-    }
-    return count if len(starts) == 1 else 0
 
 
 def unpacked_bytes(segment: bytes) -> int:

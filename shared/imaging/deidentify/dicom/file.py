@@ -26,16 +26,18 @@ from shared.imaging.deidentify.formats.jpeg import clean_jpeg
 from shared.imaging.deidentify.formats.jpeg2000 import clean_j2k
 from shared.imaging.dicom.calibration import picture_regions
 from shared.imaging.dicom.codestream import Coding, describe_codestream
-from shared.imaging.dicom.dataset import (
-    DICOM_PREFIX,
-    DICOM_PREFIX_OFFSET,
-    read_dataset,
+from shared.imaging.dicom.dataset import read_dataset
+from shared.imaging.dicom.encapsulated import (
+    count_frames,
+    extended_offsets,
+    without_fill,
 )
 from shared.imaging.dicom.findings import contradiction
-from shared.imaging.dicom.frame import Frame, decode_frame, extended_offsets
+from shared.imaging.dicom.frame import Frame, decode_frame
 from shared.imaging.dicom.greyscale import black_value
-from shared.imaging.dicom.length import count_frames, expected_bytes, settle_length
+from shared.imaging.dicom.length import expected_bytes, settle_length
 from shared.imaging.dicom.pixel_format import PixelFormat, read_pixel_format
+from shared.imaging.dicom.preamble import DICOM_PREFIX, DICOM_PREFIX_OFFSET
 from shared.imaging.dicom.reader import check_decodable
 from shared.imaging.errors import ImageTruncated, ImageUnreadable
 from shared.imaging.image import Box, Header
@@ -238,7 +240,7 @@ def _copy_frames(
         extended_offsets=extended_offsets(source),
     )
     try:
-        cleaned_frames = [_clean_frame(frame) for frame in frames]
+        cleaned_frames = [_clean_frame(without_fill(frame)) for frame in frames]
     except (ValueError, IndexError, error):
         return False
     for frame in cleaned_frames:
