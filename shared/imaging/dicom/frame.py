@@ -31,7 +31,7 @@ from shared.imaging.dicom.codestream import (
     Colour,
     describe_codestream,
     describe_rle,
-    has_end,
+    without_boxes,
 )
 from shared.imaging.dicom.colour import (
     TRANSFORMED,
@@ -39,6 +39,7 @@ from shared.imaging.dicom.colour import (
     visible_colour,
     ybr_to_rgb,
 )
+from shared.imaging.dicom.damage import check_complete
 from shared.imaging.dicom.dataset import attribute_error
 from shared.imaging.dicom.encapsulated import coded_frame, count_frames
 from shared.imaging.dicom.findings import contradiction, values_guessed
@@ -179,10 +180,7 @@ def _decode_compressed(
     frame_count = count_frames(dataset)
     frame = coded_frame(dataset, index, frames=header.frames)
     codestream = _describe(dataset, frame, pixel_format)
-    if not has_end(frame, codestream.coding):
-        raise ImageUnreadable(
-            format="DICOM", problem="its compressed frame is cut short"
-        )
+    check_complete(frame, codestream.coding)
     if codestream.size not in (None, (header.width, header.height)):
         raise ImageUnreadable(
             format="DICOM",
@@ -316,7 +314,7 @@ def _decode_codestream(
     is_rle = codestream.coding is Coding.RLE
     samples = _run_decoder(
         PYDICOM_DECODERS[codestream.coding],
-        encapsulate([frame]),
+        encapsulate([without_boxes(frame)]),
         index=0,
         decoding_plugin="pydicom" if is_rle else "pylibjpeg",
         pixel_keyword="PixelData",
