@@ -252,9 +252,12 @@ def _repair_numbers(dataset: Dataset) -> list[str]:
 
 def _unify_numbers(dataset: Dataset, keyword: str) -> None:
     """Replace a number that is written several times by one of them."""
-    texts = _texts(dataset, keyword) if keyword in dataset else []
-    if len(texts) > 1 and len(set(texts)) == 1:
-        dataset[keyword].value = dataset[keyword].value[0]
+    try:
+        value = dataset.get(keyword)
+    except Exception:  # noqa: BLE001 - pydicom has no common error for bad values
+        return
+    if isinstance(value, MultiValue | list) and len(set(value)) == 1:
+        dataset[keyword].value = value[0]
 
 
 def _check_integer(dataset: Dataset, keyword: str) -> None:

@@ -14,6 +14,7 @@ from shared.imaging.dicom.pixel_format import PixelFormat
 
 Samples = NDArray[Any]
 """Stored values: integers, or floating point in rare files that are not ultrasound."""
+BYTE_BITS = 8
 SIGN_NAME = "Pixel Representation"
 SYNTAX_NAME = "Transfer Syntax UID"
 MUCH_SMOOTHER = 0.7
@@ -22,10 +23,11 @@ OVERLAY_SHARE = 0.1
 """Share of the pixels that an overlay in the unused bits does not cover (PS3.5, 8.1.2)."""
 
 
-def settle_byte_order(samples: Samples) -> tuple[Samples, list[str]]:
+def settle_byte_order(samples: Samples, bits: int) -> tuple[Samples, list[str]]:
     """Return samples of two bytes in the byte order that they have.
 
-    The wrong order makes the low byte the more significant one, and that is noise.
+    The wrong order makes the low byte the more significant one, and that is noise. Samples of 8 bits
+    have no other byte.
 
     Returns
     -------
@@ -33,7 +35,7 @@ def settle_byte_order(samples: Samples) -> tuple[Samples, list[str]]:
     names : the attribute that the samples contradict
     """
     samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
-    if samples.dtype.itemsize != 2:
+    if samples.dtype.itemsize != 2 or bits <= BYTE_BITS:
         return samples, []
     swapped = samples.byteswap()
     is_clear = _roughness(swapped) < MUCH_SMOOTHER * _roughness(samples)

@@ -44,7 +44,7 @@ from shared.imaging.dicom.length import expected_bytes, settle_length
 from shared.imaging.dicom.pixel_format import PixelFormat, read_pixel_format
 from shared.imaging.dicom.preamble import DICOM_PREFIX, DICOM_PREFIX_OFFSET
 from shared.imaging.dicom.reader import check_decodable
-from shared.imaging.errors import ImageTruncated, ImageUnreadable
+from shared.imaging.errors import ImageUnreadable
 from shared.imaging.image import Box, Header
 from shared.imaging.limits import Limits
 
@@ -172,7 +172,6 @@ def _settle_pixels(
     if source.file_meta.TransferSyntaxUID.is_encapsulated:
         has_more_frames = count_frames(source) > header.frames
         return pixel_format, ["Number of Frames"] if has_more_frames else []
-    _check_length(source, pixel_format, header)
     return settle_length(source, pixel_format, header)
 
 
@@ -210,19 +209,6 @@ def _header_says_black(pixel_format: PixelFormat) -> bool:
     bits = {pixel_format.bits_allocated, pixel_format.bits_stored}
     is_whole_byte = bits == {WHOLE_BYTE_BITS} and not pixel_format.is_signed
     return is_grey and is_whole_byte and not pixel_format.guessed
-
-
-def _check_length(source: Dataset, pixel_format: PixelFormat, header: Header) -> None:
-    """Check that uncompressed pixels are as long as the frames.
-
-    Raises
-    ------
-    ImageTruncated
-    """
-    held = len(source[pixel_format.keyword].value)
-    needed = expected_bytes(pixel_format, header)
-    if held < needed:
-        raise ImageTruncated(format="DICOM", held=held, needed=needed)
 
 
 def _copy_frames(
