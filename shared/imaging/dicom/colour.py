@@ -83,6 +83,13 @@ def _tinted_colour(levels: Samples) -> Colour | None:
     return Colour.YBR if has_black and is_possible else None
 
 
+def is_coloured_throughout(rgb: Samples, bits: int) -> bool:
+    """Return whether most of a picture is in colour, as that of an ultrasound never is."""
+    levels = (rgb >> max(bits - EIGHT_BITS, 0)).astype(int)
+    chroma = levels.max(axis=-1) - levels.min(axis=-1)
+    return bool((chroma > 4 * MID_LEVELS).mean() > MAJORITY)
+
+
 def ybr_to_rgb(samples: Samples, bits: int) -> Samples:
     """Convert luma and chroma to RGB at their depth (PS3.3, C.7.6.3.1.2)."""
     rgb = np.empty_like(samples)

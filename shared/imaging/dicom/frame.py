@@ -35,6 +35,7 @@ from shared.imaging.dicom.codestream import (
 )
 from shared.imaging.dicom.colour import (
     TRANSFORMED,
+    is_coloured_throughout,
     labelled_colour,
     visible_colour,
     ybr_to_rgb,
@@ -42,7 +43,11 @@ from shared.imaging.dicom.colour import (
 from shared.imaging.dicom.damage import check_complete
 from shared.imaging.dicom.dataset import attribute_error
 from shared.imaging.dicom.encapsulated import coded_frame, count_frames
-from shared.imaging.dicom.findings import contradiction, values_guessed
+from shared.imaging.dicom.findings import (
+    COLOUR_UNCLEAR,
+    contradiction,
+    values_guessed,
+)
 from shared.imaging.dicom.length import (
     MAX_PADDING_BYTES,
     SUBSAMPLED,
@@ -363,13 +368,19 @@ def _finished(
 ) -> Frame:
     """Return the frame with its samples as RGB, grey or indices, and its contradictions."""
     interpretation = pixel_format.interpretation
+    colour_findings: tuple[Finding, ...] = ()
     if samples.ndim == 3:
         labelled = labelled_colour(interpretation)
+        is_unclear = False
         if colour is None:
-            colour = visible_colour(samples, pixel_format.bits_stored) or labelled
+            visible = visible_colour(samples, pixel_format.bits_stored)
+            is_unclear = visible is None
+            colour = visible or labelled
             names += [] if colour is labelled else [INTERPRETATION_NAME]
         if colour is Colour.YBR:
             samples = ybr_to_rgb(samples, pixel_format.bits_stored)
+        if is_unclear and is_coloured_throughout(samples, pixel_format.bits_stored):
+            colour_findings = (COLOUR_UNCLEAR,)
         interpretation = "RGB"
     return Frame(
         samples=samples,
@@ -379,5 +390,6 @@ def _finished(
         findings=(
             *values_guessed(pixel_format.guessed),
             *contradiction(dict.fromkeys(names)),
+            *colour_findings,
         ),
     )
