@@ -6,6 +6,8 @@ The decoder of lossless JPEG and JPEG-LS fills what is missing, or reads noise, 
 import imagecodecs
 
 from shared.imaging.dicom.codestream import Coding
+from shared.imaging.dicom.lossless_jpeg import is_damaged
+from shared.imaging.dicom.samples import Samples
 from shared.imaging.errors import ImageUnreadable
 
 JPEG_SCAN = b"\xff\xda"
@@ -13,10 +15,9 @@ JPEG_END = b"\xff\xd9"
 
 
 def check_complete(frame: bytes, coding: Coding) -> None:
-    """Check that a lossless JPEG or JPEG-LS frame is whole.
+    """Check that a lossless JPEG or JPEG-LS frame has its end.
 
-    No coded value looks like the marker of its end. In JPEG-LS a damaged value moves the end of
-    the values, so that CharLS does not find it at the marker.
+    No coded value looks like the marker of the end.
 
     Raises
     ------
@@ -28,10 +29,26 @@ def check_complete(frame: bytes, coding: Coding) -> None:
         raise ImageUnreadable(
             format="DICOM", problem="its compressed frame is cut short"
         )
+
+
+def check_undamaged(frame: bytes, coding: Coding, samples: Samples) -> None:
+    """Check that the values of a lossless JPEG or JPEG-LS frame end where its scan ends.
+
+    A damaged value moves the end of the values. CharLS says so of JPEG-LS.
+
+    Parameters
+    ----------
+    samples : the decoded frame
+
+    Raises
+    ------
+    ImageUnreadable
+    """
+    is_broken = coding is Coding.JPEG_LOSSLESS and is_damaged(frame, samples)
     if coding is Coding.JPEG_LS:
         try:
             imagecodecs.jpegls_decode(frame)
         except imagecodecs.JpeglsError:
-            raise ImageUnreadable(
-                format="DICOM", problem="its compressed frame is damaged"
-            ) from None
+            is_broken = True
+    if is_broken:
+        raise ImageUnreadable(format="DICOM", problem="its compressed frame is damaged")

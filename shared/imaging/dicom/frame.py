@@ -40,7 +40,7 @@ from shared.imaging.dicom.colour import (
     visible_colour,
     ybr_to_rgb,
 )
-from shared.imaging.dicom.damage import check_complete
+from shared.imaging.dicom.damage import check_complete, check_undamaged
 from shared.imaging.dicom.dataset import attribute_error
 from shared.imaging.dicom.encapsulated import coded_frame, count_frames
 from shared.imaging.dicom.findings import (
@@ -204,6 +204,7 @@ def _decode_compressed(
         _check_segments(frame, header)
     actual = _actual_format(codestream, pixel_format)
     samples, colour = _decode_codestream(frame, codestream, actual, header)
+    check_undamaged(frame, codestream.coding, samples)
     labelled = labelled_colour(pixel_format.interpretation)
     if codestream.colour not in (None, labelled):
         names.append(INTERPRETATION_NAME)

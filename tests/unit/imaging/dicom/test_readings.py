@@ -5,11 +5,16 @@ import numpy as np
 import pytest
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
-from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless
+from pydicom.uid import (
+    JPEG2000Lossless,
+    JPEGBaseline8Bit,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+)
 
 from shared.imaging import decode
 from shared.imaging.deidentify import clean
-from shared.imaging.errors import ImageUnreadable
+from shared.imaging.errors import ImageUnreadable, UnsupportedImage
 from tests.support.builders import dicom_file
 from tests.support.dicom_files import (
     codes,
@@ -229,12 +234,27 @@ def test_luma_and_chroma_by_a_box_are_read_alike_raw_and_cleaned(label):
         assert np.abs(picture - grey_of(SEPIA)).max() <= 2
 
 
-def test_damaged_jpeg_ls_is_refused():
-    frame = bytearray(imagecodecs.jpegls_encode(GREY))
+@pytest.mark.parametrize(
+    ("encode", "syntax"),
+    [
+        (imagecodecs.jpegls_encode, JPEGLSLossless),
+        (imagecodecs.ljpeg_encode, JPEGLosslessSV1),
+    ],
+)
+def test_a_damaged_lossless_frame_is_refused(encode, syntax):
+    frame = bytearray(encode(GREY))
     middle = len(frame) // 2
-    frame[middle : middle + 4] = bytes(4)
+    frame[middle : middle + 40] = bytes(40)
     with pytest.raises(ImageUnreadable, match="damaged"):
-        decode(encapsulated(bytes(frame), JPEGLSLossless, GREY))
+        decode(encapsulated(bytes(frame), syntax, GREY))
+
+
+def test_a_point_transform_is_refused_by_name():
+    frame = bytearray(imagecodecs.ljpeg_encode(GREY))
+    scan = frame.index(b"\xff\xda")
+    frame[scan + 9] = 1
+    with pytest.raises(UnsupportedImage, match="point transform"):
+        decode(encapsulated(bytes(frame), JPEGLosslessSV1, GREY))
 
 
 @pytest.mark.parametrize("fill", [b"\0\0", b"\xff", b"\0\xff\xff"])
