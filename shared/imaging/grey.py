@@ -31,8 +31,8 @@ FEW_BRIGHT_SHARE = 0.001
 MORE_BRIGHT_SHARE = 0.01
 """Share of the visible pixels above a smaller depth that are marks, text or defects.
 
-The second one holds in a container from `FAR_UNUSED_BITS` on, where a picture would be black up to a
-sixteenth. Of the same pictures each has at least 35 % of its pixels above that.
+The second one holds in a container from `FAR_UNUSED_BITS` on, where a picture would be black up to
+a sixteenth. Of the same pictures each has at least 35 % of its pixels above that.
 """
 VISIBLE_UNUSED_BITS = 3
 """Pixels from an eighth of a depth on are visible; the others are background."""
@@ -90,9 +90,9 @@ def white_level(
     """Return the value that is shown white, by the depth of unsigned samples.
 
     A declared depth holds, except where the picture would be almost black by it: then the smallest
-    customary depth that holds all but a few bright pixels is taken, with a finding. Values whose low
-    bits are all clear are a smaller depth shifted up, and 16 bits with two equal bytes are 8 bits
-    stretched. Both need no guess.
+    customary depth that holds all but a few bright pixels is taken, with a finding. Values whose
+    low bits are all clear are a smaller depth shifted up, and 16 bits with two equal bytes are 8
+    bits stretched. Both need no guess.
 
     Parameters
     ----------

@@ -108,7 +108,7 @@ def describe_codestream(frame: bytes) -> Codestream | None:
 def without_boxes(frame: bytes) -> bytes:
     """Return a JPEG 2000 codestream without the boxes of a JP2 file; others as they are.
 
-    Decoders convert colour by the boxes, some more and some less. DICOM has no boxes (PS3.5, 8.2.4).
+    Decoders convert colour by the boxes, some more and some less. DICOM has none (PS3.5, 8.2.4).
     """
     is_boxed = frame.startswith(JP2_START)
     return frame[frame.index(J2K_START) :] if is_boxed else frame

@@ -9,8 +9,8 @@ from shared.domain.results.findings import Finding
 
 COLOUR_UNCLEAR = Finding(
     "colour-unclear",
-    "The whole picture is in colour, and nothing but the file's Photometric Interpretation says what "
-    "its colours are. If they look wrong, export it again as a plain grey image.",
+    "The whole picture is in colour, and nothing but the file's Photometric Interpretation says "
+    "what its colours are. If they look wrong, export it again as a plain grey image.",
 )
 
 

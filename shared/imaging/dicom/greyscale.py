@@ -126,7 +126,7 @@ def _bright_padding(frame: Frame, dataset: Dataset) -> NDArray[np.bool_] | None:
     value = dataset.get("PixelPaddingValue")
     if not isinstance(value, int):
         return None
-    padding = frame.samples == value
+    padding: NDArray[np.bool_] = frame.samples == value
     if not padding.any() or padding.all() or value <= frame.samples[~padding].max():
         return None
     return padding

@@ -75,8 +75,8 @@ def surplus_error(held_bytes: int, needed_bytes: int) -> ImageUnreadable:
     """Build the error of pixel data that are longer than the header says."""
     return ImageUnreadable(
         format="DICOM",
-        problem=f"its Pixel Data holds {held_bytes} bytes, and Rows x Columns x Samples per Pixel x "
-        f"Bits Allocated x Number of Frames need {needed_bytes}; check Rows, Columns, "
+        problem=f"its Pixel Data holds {held_bytes} bytes, and Rows x Columns x Samples per Pixel "
+        f"x Bits Allocated x Number of Frames need {needed_bytes}; check Rows, Columns, "
         "Samples per Pixel, Bits Allocated and Number of Frames",
     )
 

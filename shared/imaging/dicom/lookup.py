@@ -35,7 +35,10 @@ class LookupTable:
     def apply(self, values: NDArray[Any]) -> NDArray[np.integer]:
         """Return the levels of values, of any shape."""
         indices = np.rint(values).astype(np.int64) - self.first
-        return self.entries[np.clip(indices, 0, len(self.entries) - 1)]
+        levels: NDArray[np.integer] = self.entries[
+            np.clip(indices, 0, len(self.entries) - 1)
+        ]
+        return levels
 
 
 def read_table(dataset: Dataset, keyword: str) -> LookupTable | None:
@@ -56,7 +59,7 @@ def read_table(dataset: Dataset, keyword: str) -> LookupTable | None:
     count = count or MAX_ENTRIES
     data = item.LUTData
     is_little_endian = dataset.file_meta.TransferSyntaxUID.is_little_endian
-    word_type = np.dtype("<u2" if is_little_endian else ">u2")
+    word_type: np.dtype[Any] = np.dtype("<u2" if is_little_endian else ">u2")
     if not isinstance(data, bytes):
         words = np.atleast_1d(np.asarray(data, np.int64)) % MAX_ENTRIES
         data = words.astype(word_type).tobytes()

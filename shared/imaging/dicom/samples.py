@@ -26,8 +26,8 @@ OVERLAY_SHARE = 0.1
 def settle_byte_order(samples: Samples, bits: int) -> tuple[Samples, list[str]]:
     """Return samples of two bytes in the byte order that they have.
 
-    The wrong order makes the low byte the more significant one, and that is noise. Samples of 8 bits
-    have no other byte.
+    The wrong order makes the low byte the more significant one, and that is noise. Samples of 8
+    bits have no other byte.
 
     Returns
     -------
