@@ -173,7 +173,7 @@ def _settle_stored(
     samples: Samples, pixel_format: PixelFormat
 ) -> tuple[Samples, PixelFormat, list[str]]:
     """Settle byte order, depth and sign of samples that no codestream describes."""
-    samples, order_names = settle_byte_order(samples, pixel_format.bits_stored)
+    samples, order_names = settle_byte_order(samples, pixel_format)
     samples, pixel_format, bit_names = settle_bits(samples, pixel_format)
     samples, pixel_format, sign_names = settle_sign(samples, pixel_format)
     return samples, pixel_format, [*order_names, *bit_names, *sign_names]

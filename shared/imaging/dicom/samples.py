@@ -23,11 +23,13 @@ OVERLAY_SHARE = 0.1
 """Share of the pixels that an overlay in the unused bits does not cover (PS3.5, 8.1.2)."""
 
 
-def settle_byte_order(samples: Samples, bits: int) -> tuple[Samples, list[str]]:
+def settle_byte_order(
+    samples: Samples, pixel_format: PixelFormat
+) -> tuple[Samples, list[str]]:
     """Return samples of two bytes in the byte order that they have.
 
     The wrong order makes the low byte the more significant one, and that is noise. Samples of 8
-    bits have no other byte.
+    bits have no other byte, and palette indices that are near may be far apart in colour.
 
     Returns
     -------
@@ -35,7 +37,8 @@ def settle_byte_order(samples: Samples, bits: int) -> tuple[Samples, list[str]]:
     names : the attribute that the samples contradict
     """
     samples = samples.astype(samples.dtype.newbyteorder("="), copy=False)
-    if samples.dtype.itemsize != 2 or bits <= BYTE_BITS:
+    has_words = samples.dtype.itemsize == 2 and pixel_format.bits_stored > BYTE_BITS
+    if not has_words or pixel_format.interpretation == "PALETTE COLOR":
         return samples, []
     swapped = samples.byteswap()
     is_clear = _roughness(swapped) < MUCH_SMOOTHER * _roughness(samples)
