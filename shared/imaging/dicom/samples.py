@@ -19,6 +19,8 @@ SIGN_NAME = "Pixel Representation"
 SYNTAX_NAME = "Transfer Syntax UID"
 MUCH_SMOOTHER = 0.7
 """Ratio of the differences between rows below which a reading is clearly the right one."""
+DARK_SHARE = 0.75
+"""Share of values above the middle that no signed picture has: of 1,180 pictures none has 60 %."""
 OVERLAY_SHARE = 0.1
 """Share of the pixels that an overlay in the unused bits does not cover (PS3.5, 8.1.2)."""
 
@@ -79,7 +81,9 @@ def settle_bits(
         return samples, pixel_format, ["High Bit"]
     if shift == 0 and high.any() and is_low_clear:
         return samples >> unused, pixel_format, ["High Bit"]
-    if shift == 0 and (high > 0).mean() > OVERLAY_SHARE:
+    foreign_bits = high if shift == 0 else samples & (2**unused - 1)
+    is_at_end = shift in (0, unused)
+    if is_at_end and (foreign_bits > 0).mean() > OVERLAY_SHARE:
         deeper = replace(pixel_format, bits_stored=pixel_format.bits_allocated)
         return samples, deeper, ["Bits Stored"]
     return stored_bits(samples, pixel_format, shift), pixel_format, names
@@ -103,7 +107,7 @@ def settle_sign(
     Colour is never signed. Signed grey has its black below zero, so a picture without negative
     values is read as unsigned, which changes none of them. Elsewhere the wrong sign turns a small
     step at the middle of the range into one over the whole range, so the right one has rows that
-    are much more alike.
+    are more alike: much more, or a little where few values are negative.
 
     Returns
     -------
@@ -117,10 +121,11 @@ def settle_sign(
     unsigned = samples.view(f"u{samples.dtype.itemsize}")
     if pixel_format.bits_stored < 8 * samples.dtype.itemsize:
         unsigned = unsigned & (2**pixel_format.bits_stored - 1)
-    difference = row_difference(samples)
-    is_smoother = row_difference(unsigned) < MUCH_SMOOTHER * difference
-    if samples.ndim == 2 and not is_nowhere_negative and not is_smoother:
-        return samples, pixel_format, []
+    if samples.ndim == 2 and not is_nowhere_negative:
+        ratio = row_difference(unsigned) / max(row_difference(samples), 1e-9)
+        is_dark = (samples >= 0).mean() > DARK_SHARE
+        if ratio >= (1 if is_dark else MUCH_SMOOTHER):
+            return samples, pixel_format, []
     names = [] if is_nowhere_negative else [SIGN_NAME]
     return unsigned, replace(pixel_format, is_signed=False), names
 

@@ -104,6 +104,22 @@ def test_big_endian_values_in_a_little_endian_file_are_turned_round(declared):
     assert (decode(cleaned.data).pixels[8:] == GREY[8:]).all()
 
 
+def test_a_dark_picture_with_few_negative_values_is_unsigned():
+    spotted = DARK.copy()
+    spotted[20:24, 20:24] = 140
+    data = dicom_file(spotted, PixelRepresentation=1)
+    for picture in both(data):
+        assert (picture == spotted).all()
+    assert codes(decode(data)) == [CONTRADICTION]
+
+
+def test_bits_that_are_all_in_use_are_all_read():
+    data = dicom_file(GREY, BitsStored=1, HighBit=7)
+    for picture in both(data):
+        assert (picture == GREY).all()
+    assert codes(decode(data)) == [CONTRADICTION]
+
+
 def test_a_dark_picture_without_negative_values_is_unsigned():
     data = dicom_file(DARK, PixelRepresentation=1)
     for picture in both(data):
