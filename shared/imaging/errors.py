@@ -46,7 +46,8 @@ class ImageTruncated(InputError):
     code = "image-truncated"
     text = (
         "The {format} image is cut short: it holds {held} bytes of pixels, "
-        "and its header asks for {needed}. "
+        "and its header (Rows, Columns, Samples per Pixel, Bits Allocated, Number of Frames) "
+        "asks for {needed}. "
         "Export it again from its source and resend it."
     )
 

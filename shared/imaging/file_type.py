@@ -3,10 +3,11 @@
 from typing import BinaryIO
 
 from shared.imaging.dicom import reader as dicom
-from shared.imaging.dicom.dataset import (
+from shared.imaging.dicom.preamble import (
     DICOM_PREFIX,
     DICOM_PREFIX_OFFSET,
-    starts_data_set,
+    START_BYTES,
+    count_leading_bytes,
 )
 from shared.imaging.errors import EmptyImage, UnsupportedImage
 from shared.imaging.image import Header, ImageFormat
@@ -47,7 +48,7 @@ def sniff(start: bytes) -> ImageFormat:
 
     Parameters
     ----------
-    start : the first 132 bytes of the file, or more
+    start : the first `START_BYTES` of the file, or more
 
     Raises
     ------
@@ -64,7 +65,7 @@ def sniff(start: bytes) -> ImageFormat:
         return ImageFormat.WEBP
     if start[BRAND] in HEIC_BRANDS:
         return ImageFormat.HEIC
-    if starts_data_set(start):
+    if count_leading_bytes(start) is not None:
         return ImageFormat.DICOM
     raise UnsupportedImage(problem="The file is of a type that SERA does not read")
 
@@ -82,7 +83,7 @@ def inspect(stream: BinaryIO, limits: Limits | None = None) -> Header:
     """
     limits = limits or Limits()
     stream.seek(0)
-    image_format = sniff(stream.read(DICOM_PREFIX_OFFSET + 4))
+    image_format = sniff(stream.read(START_BYTES))
     stream.seek(0)
     if image_format is ImageFormat.DICOM:
         header = dicom.read_header(stream, limits)

@@ -3,17 +3,19 @@
 A DICOM header may contradict its frames. The frames are decoded by what is read here.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from struct import unpack_from
 
 from shared.imaging.errors import UnsupportedImage
 
 JPEG_START = b"\xff\xd8"
-JPEG_SCAN = b"\xff\xda"
-JPEG_END = b"\xff\xd9"
 J2K_START = b"\xff\x4f\xff\x51"
 JP2_START = b"\x00\x00\x00\x0cjP  "
+COLOUR_BOX = b"colr"
+ENUMERATED = 1
+SYCC = 18
+"""The method and the colour space of luma and chroma in a colour box."""
 TABLE_MARKERS = {0xC4, 0xC8, 0xCC}
 """Tables whose markers are in the range of start-of-frame markers (ITU-T T.81, table B.1)."""
 SOF_BASELINE, SOF_EXTENDED, SOF_PROGRESSIVE = 0xC0, 0xC1, 0xC2
@@ -94,21 +96,34 @@ def describe_codestream(frame: bytes) -> Codestream | None:
     """
     if frame.startswith(JPEG_START):
         return _describe_jpeg(frame)
-    if frame.startswith(JP2_START):
-        frame = frame[frame.index(J2K_START) :]
-    if frame.startswith(J2K_START):
-        return _describe_j2k(frame)
-    return None
+    bare = without_boxes(frame)
+    if not bare.startswith(J2K_START):
+        return None
+    codestream = _describe_j2k(bare)
+    if codestream.components == 3 and _has_sycc_box(frame):
+        return replace(codestream, colour=Colour.YBR)
+    return codestream
 
 
-def has_end(frame: bytes, coding: Coding) -> bool:
-    """Return whether a lossless JPEG or JPEG-LS frame is complete; True for other codings.
+def without_boxes(frame: bytes) -> bytes:
+    """Return a JPEG 2000 codestream without the boxes of a JP2 file; others as they are.
 
-    Their decoders fill what is missing without a word. No coded value looks like a marker.
+    Decoders convert colour by the boxes, some more and some less. DICOM has none (PS3.5, 8.2.4).
     """
-    if coding not in (Coding.JPEG_LOSSLESS, Coding.JPEG_LS):
-        return True
-    return frame.rfind(JPEG_END) > frame.find(JPEG_SCAN)
+    is_boxed = frame.startswith(JP2_START)
+    return frame[frame.index(J2K_START) :] if is_boxed else frame
+
+
+def _has_sycc_box(frame: bytes) -> bool:
+    """Return whether a colour box says luma and chroma (ITU-T T.800, I.5.3.3)."""
+    if not frame.startswith(JP2_START):
+        return False
+    boxes = frame[: frame.index(J2K_START)]
+    offset = boxes.find(COLOUR_BOX)
+    if offset < 0:
+        return False
+    method, _, _, colour_space = unpack_from(">BBBI", boxes, offset + len(COLOUR_BOX))
+    return bool(method == ENUMERATED and colour_space == SYCC)
 
 
 def describe_rle(frame: bytes, samples: int) -> Codestream:

@@ -17,6 +17,11 @@ MID_LEVELS = 4
 MAJORITY = 0.5
 """Share of the pixels that shows what the samples are."""
 FEW_PIXELS = 0.01
+GAMUT_LEVELS = 32
+"""Levels by which rounding and compression may leave the range of red, green and blue."""
+IMPOSSIBLE_SHARE = 0.05
+DARK_LEVEL = 64
+"""Luma below which chroma is above 80 of 255."""
 SEEN_PIXELS = 250_000
 """Pixels that are looked at, at least, to see what the samples are."""
 BAND_ROWS = 256
@@ -34,7 +39,8 @@ def visible_colour(samples: Samples, bits: int) -> Colour | None:
     """Return what three samples are, if an ultrasound picture of them leaves no doubt.
 
     Most of such a picture is grey. The samples of a grey pixel are equal in RGB; in luma and
-    chroma the second and third are in the middle of their range, whatever the first.
+    chroma the second and third are in the middle of their range, whatever the first. A picture
+    that is tinted throughout still has black, and there only one reading is possible.
 
     Parameters
     ----------
@@ -56,7 +62,32 @@ def visible_colour(samples: Samples, bits: int) -> Colour | None:
         return Colour.YBR
     distances = np.abs(second_and_third - first[is_telling][:, None])
     is_equal = (distances <= MID_LEVELS // 2).all(axis=1)
-    return Colour.RGB if is_equal.mean() > MAJORITY else None
+    if is_equal.mean() > MAJORITY:
+        return Colour.RGB
+    return _tinted_colour(levels) if bits >= EIGHT_BITS else None
+
+
+def _tinted_colour(levels: Samples) -> Colour | None:
+    """Return what three samples of 8 bits are, by what luma and chroma cannot be.
+
+    Dark luma has chroma near the middle: lower or higher chroma is outside of red, green and blue.
+    RGB has many such pixels, because its black has three low samples.
+    """
+    rgb = _band_to_rgb(levels, EIGHT_BITS, is_clipped=False)
+    is_impossible = (rgb < -GAMUT_LEVELS) | (rgb > 2**EIGHT_BITS - 1 + GAMUT_LEVELS)
+    impossible_share = is_impossible.any(axis=-1).mean()
+    if impossible_share > IMPOSSIBLE_SHARE:
+        return Colour.RGB
+    has_black = (levels[..., 0] < DARK_LEVEL).mean() > FEW_PIXELS
+    is_possible = impossible_share < FEW_PIXELS
+    return Colour.YBR if has_black and is_possible else None
+
+
+def is_coloured_throughout(rgb: Samples, bits: int) -> bool:
+    """Return whether most of a picture is in colour, as that of an ultrasound never is."""
+    levels = (rgb >> max(bits - EIGHT_BITS, 0)).astype(int)
+    chroma = levels.max(axis=-1) - levels.min(axis=-1)
+    return bool((chroma > 4 * MID_LEVELS).mean() > MAJORITY)
 
 
 def ybr_to_rgb(samples: Samples, bits: int) -> Samples:
@@ -68,11 +99,13 @@ def ybr_to_rgb(samples: Samples, bits: int) -> Samples:
     return rgb
 
 
-def _band_to_rgb(samples: Samples, bits: int) -> Samples:
+def _band_to_rgb(samples: Samples, bits: int, *, is_clipped: bool = True) -> Samples:
     luma, blue, red = np.moveaxis(samples.astype(np.float32), -1, 0)
     blue -= 2 ** (bits - 1)
     red -= 2 ** (bits - 1)
     green = luma - 0.344136 * blue - 0.714136 * red
     rgb = np.stack([luma + 1.402 * red, green, luma + 1.772 * blue], axis=-1)
+    if not is_clipped:
+        return rgb
     clipped: Samples = np.clip(np.rint(rgb), 0, 2**bits - 1)
     return clipped

@@ -9,14 +9,12 @@ import re
 import zlib
 from collections.abc import Sequence
 from io import BytesIO
-from struct import unpack_from
 from typing import BinaryIO
 
 from pydicom import dcmread
 from pydicom.datadict import dictionary_description
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.encaps import get_frame
 from pydicom.filereader import _read_file_meta_info, read_preamble
 from pydicom.multival import MultiValue
 from pydicom.tag import Tag
@@ -35,18 +33,13 @@ from pydicom.uid import (
 
 from shared.domain.results.findings import Finding
 from shared.imaging.dicom.codestream import Coding, describe_codestream
+from shared.imaging.dicom.encapsulated import coded_frame, drop_wrong_offsets
 from shared.imaging.dicom.findings import contradiction, values_left_aside
+from shared.imaging.dicom.functional_groups import flatten_grey_groups
+from shared.imaging.dicom.preamble import without_leading_bytes
 from shared.imaging.errors import ImageUnreadable
 from shared.imaging.limits import Limits
 
-DICOM_PREFIX = b"DICM"
-DICOM_PREFIX_OFFSET = 128
-"""A DICOM file starts with 128 free bytes, followed by `DICM` (PS3.10, 7.1)."""
-FIRST_GROUPS = (b"\x02\x00", b"\x08\x00", b"\x00\x08")
-"""The group of a data set's first element, little and big endian."""
-MAX_FIRST_ELEMENT = 0x20
-MAX_FIRST_LENGTH = 1024
-FIRST_VRS = (b"UL", b"OB", b"UI", b"CS", b"DA", b"TM", b"SH", b"LO")
 ITEM_TAG = b"\xfe\xff\x00\xe0"
 """The start of encapsulated pixel data (PS3.5, A.4)."""
 CODING_SYNTAXES: dict[Coding, UID] = {
@@ -79,8 +72,16 @@ OPTIONAL_NUMBERS = (
     "WindowWidth",
     "UltrasoundColorDataPresent",
 )
-UNUSED_NUMBERS = ("PixelAspectRatio", "PixelPaddingValue", "UltrasoundColorDataPresent")
+UNUSED_NUMBERS = ("PixelAspectRatio", "UltrasoundColorDataPresent")
 """Numbers that no step needs, so that their loss needs no finding."""
+SINGLE_NUMBERS = (
+    *REQUIRED_INTEGERS,
+    "NumberOfFrames",
+    "PixelPaddingValue",
+    "RescaleSlope",
+    "RescaleIntercept",
+)
+"""Numbers of which there is one. The same number written several times is that number."""
 COMPANIONS = {
     "WindowCenter": "WindowWidth",
     "WindowWidth": "WindowCenter",
@@ -88,7 +89,8 @@ COMPANIONS = {
     "RescaleIntercept": "RescaleSlope",
 }
 """A number that means nothing without another one."""
-SEQUENCES = ("SequenceOfUltrasoundRegions", "ModalityLUTSequence", "VOILUTSequence")
+TABLES = ("ModalityLUTSequence", "VOILUTSequence", "PresentationLUTSequence")
+SEQUENCES = ("SequenceOfUltrasoundRegions", *TABLES)
 INTERPRETATIONS = (
     "MONOCHROME1",
     "MONOCHROME2",
@@ -104,22 +106,6 @@ INTERPRETATIONS = (
 DECIMAL_COMMA = re.compile(r"\d+,\d+")
 
 
-def starts_data_set(start: bytes) -> bool:
-    """Return whether bytes are the first elements of a DICOM data set without a preamble.
-
-    The first element is one of group 0002 or 0008, with a small number, and either a customary
-    value representation or a small length.
-    """
-    group = start[:2]
-    if group not in FIRST_GROUPS or len(start) < 8:
-        return False
-    byte_order = ">" if group == b"\x00\x08" else "<"
-    element, length = unpack_from(f"{byte_order}HI", start, 2)
-    is_implicit = length <= MAX_FIRST_LENGTH and length % 2 == 0
-    is_explicit = start[4:6] in FIRST_VRS
-    return bool(element <= MAX_FIRST_ELEMENT and (is_explicit or is_implicit))
-
-
 def read_elements(stream: BinaryIO, limits: Limits, keywords: Sequence[str]) -> Dataset:
     """Read a few elements of a file, and stop at the pixel data.
 
@@ -132,6 +118,7 @@ def read_elements(stream: BinaryIO, limits: Limits, keywords: Sequence[str]) -> 
     ImageUnreadable
         if a number that decoding needs is none.
     """
+    stream = without_leading_bytes(stream)
     _check_inflated_size(stream, limits)
     dataset = dcmread(
         stream, stop_before_pixels=True, force=True, specific_tags=list(keywords)
@@ -154,8 +141,9 @@ def read_dataset(data: bytes) -> tuple[Dataset, tuple[Finding, ...]]:
     ImageUnreadable
         if a number that decoding needs is none.
     """
-    dataset = dcmread(BytesIO(data), force=True)
+    dataset = dcmread(without_leading_bytes(BytesIO(data)), force=True)
     syntax_findings = _settle_transfer_syntax(dataset)
+    flatten_grey_groups(dataset)
     dropped = _repair_numbers(dataset)
     dropped += _drop_unreadable_sequences(dataset)
     _normalise_codes(dataset)
@@ -197,6 +185,8 @@ def _settle_transfer_syntax(dataset: Dataset) -> tuple[Finding, ...]:
         dataset.file_meta = FileMetaDataset()
     named = dataset.file_meta.get("TransferSyntaxUID")
     actual = _actual_syntax(dataset, named)
+    if actual.is_encapsulated and "PixelData" in dataset:
+        drop_wrong_offsets(dataset)
     if actual == named:
         return ()
     dataset.file_meta.TransferSyntaxUID = actual
@@ -215,8 +205,7 @@ def _actual_syntax(dataset: Dataset, named: UID | None) -> UID:
         return _native_syntax(dataset) if is_native else named
     if not is_encapsulated:
         return named or _native_syntax(dataset)
-    frame = get_frame(element.value, 0, number_of_frames=1)
-    codestream = describe_codestream(frame)
+    codestream = describe_codestream(coded_frame(dataset, 0, frames=1))
     if codestream is None:
         raise attribute_error(
             "TransferSyntaxUID", "is missing or is not that of its frames"
@@ -242,6 +231,8 @@ def _repair_numbers(dataset: Dataset) -> list[str]:
     ------
     ImageUnreadable
     """
+    for keyword in SINGLE_NUMBERS:
+        _unify_numbers(dataset, keyword)
     for keyword in REQUIRED_INTEGERS:
         _check_integer(dataset, keyword)
     dropped: list[str] = []
@@ -257,6 +248,16 @@ def _repair_numbers(dataset: Dataset) -> list[str]:
         if keyword not in UNUSED_NUMBERS:
             dropped.append(keyword)
     return dropped
+
+
+def _unify_numbers(dataset: Dataset, keyword: str) -> None:
+    """Replace a number that is written several times by one of them."""
+    try:
+        value = dataset.get(keyword)
+    except Exception:  # noqa: BLE001 - pydicom has no common error for bad values
+        return
+    if isinstance(value, MultiValue | list) and len(set(value)) == 1:
+        dataset[keyword].value = value[0]
 
 
 def _check_integer(dataset: Dataset, keyword: str) -> None:
@@ -282,6 +283,8 @@ def _has_numbers(dataset: Dataset, keyword: str) -> bool:
         return True
     numbers = list(value) if isinstance(value, MultiValue | list) else [value]
     if keyword == "PixelSpacing" and len(numbers) != 2:
+        return False
+    if keyword in SINGLE_NUMBERS and len(numbers) > 1:
         return False
     if keyword == "RescaleSlope" and 0 in numbers:
         return False
@@ -321,13 +324,21 @@ def _drop_unreadable_sequences(dataset: Dataset) -> list[str]:
         if keyword not in dataset:
             continue
         try:
-            is_sequence = dataset[keyword].VR == "SQ"
+            is_readable = _is_readable(dataset[keyword], keyword)
         except Exception:  # noqa: BLE001 - pydicom has no common error for bad values
-            is_sequence = False
-        if not is_sequence:
+            is_readable = False
+        if not is_readable:
             del dataset[keyword]
             dropped.append(keyword)
     return dropped
+
+
+def _is_readable(element: DataElement, keyword: str) -> bool:
+    """Return whether an element is a sequence, and its table complete if it should hold one."""
+    if element.VR != "SQ":
+        return False
+    tables = element.value[:1] if keyword in TABLES else ()
+    return all(item.get("LUTDescriptor") and item.get("LUTData") for item in tables)
 
 
 def _normalise_codes(dataset: Dataset) -> None:

@@ -7,6 +7,12 @@ from pydicom.tag import Tag
 
 from shared.domain.results.findings import Finding
 
+COLOUR_UNCLEAR = Finding(
+    "colour-unclear",
+    "The whole picture is in colour, and nothing but the file's Photometric Interpretation says "
+    "what its colours are. If they look wrong, export it again as a plain grey image.",
+)
+
 
 def contradiction(attributes: Iterable[str]) -> tuple[Finding, ...]:
     """Return a finding for attributes whose values the pixels contradict, by name; or none."""

@@ -11,10 +11,9 @@ from struct import unpack_from
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from PIL import Image
 from pydicom.dataset import Dataset
-from pydicom.encaps import encapsulate, get_frame
+from pydicom.encaps import encapsulate
 from pydicom.pixels import get_decoder
 from pydicom.uid import (
     UID,
@@ -32,20 +31,26 @@ from shared.imaging.dicom.codestream import (
     Colour,
     describe_codestream,
     describe_rle,
-    has_end,
+    without_boxes,
 )
 from shared.imaging.dicom.colour import (
     TRANSFORMED,
+    is_coloured_throughout,
     labelled_colour,
     visible_colour,
     ybr_to_rgb,
 )
+from shared.imaging.dicom.damage import check_complete, check_undamaged
 from shared.imaging.dicom.dataset import attribute_error
-from shared.imaging.dicom.findings import contradiction, values_guessed
+from shared.imaging.dicom.encapsulated import coded_frame, count_frames
+from shared.imaging.dicom.findings import (
+    COLOUR_UNCLEAR,
+    contradiction,
+    values_guessed,
+)
 from shared.imaging.dicom.length import (
     MAX_PADDING_BYTES,
     SUBSAMPLED,
-    count_frames,
     settle_length,
     surplus_error,
     unpacked_bytes,
@@ -55,11 +60,19 @@ from shared.imaging.dicom.pixel_format import (
     PixelFormat,
     read_pixel_format,
 )
+from shared.imaging.dicom.samples import (
+    SIGN_NAME,
+    Samples,
+    clear_order,
+    settle_bits,
+    settle_byte_order,
+    settle_sign,
+    smoother_order,
+    stored_bits,
+)
 from shared.imaging.errors import ImageUnreadable, UnsupportedImage
 from shared.imaging.image import Header
 
-Samples = NDArray[Any]
-"""Stored values: integers, or floating point in rare files that are not ultrasound."""
 PYDICOM_DECODERS = {
     Coding.JPEG_DCT: JPEGLosslessSV1,
     Coding.JPEG_LOSSLESS: JPEGLosslessSV1,
@@ -71,11 +84,6 @@ PYDICOM_DECODERS = {
 """pydicom's decoder of a coding. It returns the samples as coded, without colour conversion."""
 EIGHT_BITS = 8
 INTERPRETATION_NAME = "Photometric Interpretation"
-SIGN_NAME = "Pixel Representation"
-MUCH_SMOOTHER = 0.7
-"""Ratio of the differences between rows below which a reading is clearly the right one."""
-OVERLAY_SHARE = 0.1
-"""Share of the pixels that an overlay in the unused bits does not cover (PS3.5, 8.1.2)."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -116,13 +124,6 @@ def decode_frame(dataset: Dataset, header: Header, index: int) -> Frame:
     return _decode_stored(dataset, header, index, pixel_format)
 
 
-def extended_offsets(dataset: Dataset) -> tuple[bytes, bytes] | None:
-    """Return the tables of where frames of more than 4 GiB begin (PS3.3, C.7.6.3.1.8), if any."""
-    offsets = dataset.get("ExtendedOffsetTable")
-    lengths = dataset.get("ExtendedOffsetTableLengths")
-    return (offsets, lengths) if offsets and lengths else None
-
-
 def _decode_stored(
     dataset: Dataset, header: Header, index: int, pixel_format: PixelFormat
 ) -> Frame:
@@ -148,11 +149,11 @@ def _decode_stored(
         planar_configuration=int(bool(has_planes)),
     )
     if has_planes is None and pixel_format.samples == 3:
-        samples = _smoother_order(samples)
+        samples = smoother_order(samples)
         guessed = (*pixel_format.guessed, "Planar Configuration")
         pixel_format = replace(pixel_format, guessed=guessed)
     elif pixel_format.samples == 3 and pixel_format.interpretation != SUBSAMPLED:
-        actual = _clear_order(samples, has_planes=bool(has_planes))
+        actual = clear_order(samples, has_planes=bool(has_planes))
         length_names += [] if actual is samples else ["Planar Configuration"]
         samples = actual
     if samples.dtype.kind == "f":
@@ -163,27 +164,28 @@ def _decode_stored(
             interpretation="MONOCHROME2",
             findings=contradiction(length_names),
         )
-    samples, pixel_format, names = _settled_bits(samples, pixel_format)
-    samples, pixel_format, sign_names = _settled_sign(samples, pixel_format)
-    names = [*length_names, *names, *sign_names]
+    samples, pixel_format, names = _settle_stored(samples, pixel_format)
+    names = [*length_names, *names]
     return _finished(samples, pixel_format, colour=None, names=names)
+
+
+def _settle_stored(
+    samples: Samples, pixel_format: PixelFormat
+) -> tuple[Samples, PixelFormat, list[str]]:
+    """Settle byte order, depth and sign of samples that no codestream describes."""
+    samples, order_names = settle_byte_order(samples, pixel_format)
+    samples, pixel_format, bit_names = settle_bits(samples, pixel_format)
+    samples, pixel_format, sign_names = settle_sign(samples, pixel_format)
+    return samples, pixel_format, [*order_names, *bit_names, *sign_names]
 
 
 def _decode_compressed(
     dataset: Dataset, header: Header, index: int, pixel_format: PixelFormat
 ) -> Frame:
     frame_count = count_frames(dataset)
-    frame = get_frame(
-        dataset.PixelData,
-        index,
-        number_of_frames=max(header.frames, frame_count),
-        extended_offsets=extended_offsets(dataset),
-    )
+    frame = coded_frame(dataset, index, frames=header.frames)
     codestream = _describe(dataset, frame, pixel_format)
-    if not has_end(frame, codestream.coding):
-        raise ImageUnreadable(
-            format="DICOM", problem="its compressed frame is cut short"
-        )
+    check_complete(frame, codestream.coding)
     if codestream.size not in (None, (header.width, header.height)):
         raise ImageUnreadable(
             format="DICOM",
@@ -202,21 +204,20 @@ def _decode_compressed(
         _check_segments(frame, header)
     actual = _actual_format(codestream, pixel_format)
     samples, colour = _decode_codestream(frame, codestream, actual, header)
+    check_undamaged(frame, codestream.coding, samples)
     labelled = labelled_colour(pixel_format.interpretation)
     if codestream.colour not in (None, labelled):
         names.append(INTERPRETATION_NAME)
     if codestream.coding is Coding.RLE:
-        samples, actual, bit_names = _settled_bits(samples, actual)
-        names += bit_names
-    elif actual.is_signed:
-        samples = _shifted(samples, actual, shift=0)
+        samples, actual, settled_names = _settle_stored(samples, actual)
+        return _finished(samples, actual, colour=colour, names=names + settled_names)
+    if actual.is_signed:
+        samples = stored_bits(samples, actual, shift=0)
     elif int(samples.max()) >= 2**actual.bits_stored:
         names.append("Bits Stored")
         actual = replace(actual, bits_stored=codestream.precision)
-    if codestream.is_signed is None:
-        samples, actual, sign_names = _settled_sign(samples, actual)
-        names += sign_names
-    return _finished(samples, actual, colour=colour, names=names)
+    samples, actual, sign_names = settle_sign(samples, actual)
+    return _finished(samples, actual, colour=colour, names=names + sign_names)
 
 
 def _check_segments(frame: bytes, header: Header) -> None:
@@ -319,7 +320,7 @@ def _decode_codestream(
     is_rle = codestream.coding is Coding.RLE
     samples = _run_decoder(
         PYDICOM_DECODERS[codestream.coding],
-        encapsulate([frame]),
+        encapsulate([without_boxes(frame)]),
         index=0,
         decoding_plugin="pydicom" if is_rle else "pylibjpeg",
         pixel_keyword="PixelData",
@@ -359,110 +360,6 @@ def _decode_jpeg(frame: bytes, codestream: Codestream) -> Samples:
     return np.array(image)
 
 
-def _settled_bits(
-    samples: Samples, pixel_format: PixelFormat
-) -> tuple[Samples, PixelFormat, list[str]]:
-    """Move the stored bits of uncompressed samples to the low end of their container.
-
-    Where the header and the samples disagree, the samples decide. Values in the high bits have
-    clear low bits; values in the low bits have clear high bits.
-
-    Returns
-    -------
-    samples : the stored values alone
-    pixel_format : with the depth that the samples have
-    names : the attributes that the samples contradict
-    """
-    unused = pixel_format.bits_allocated - pixel_format.bits_stored
-    shift = pixel_format.high_bit + 1 - pixel_format.bits_stored
-    if unused == 0:
-        return samples, pixel_format, []
-    names = ["High Bit"] if shift < 0 else []
-    shift = max(shift, 0)
-    if pixel_format.is_signed:
-        return _shifted(samples, pixel_format, shift), pixel_format, names
-    is_low_clear = not (samples & (2**unused - 1)).any()
-    high = samples >> pixel_format.bits_stored
-    if shift > 0 and not is_low_clear and not high.any():
-        return samples, pixel_format, ["High Bit"]
-    if shift == 0 and high.any() and is_low_clear:
-        return samples >> unused, pixel_format, ["High Bit"]
-    if shift == 0 and (high > 0).mean() > OVERLAY_SHARE:
-        deeper = replace(pixel_format, bits_stored=pixel_format.bits_allocated)
-        return samples, deeper, ["Bits Stored"]
-    return _shifted(samples, pixel_format, shift), pixel_format, names
-
-
-def _shifted(samples: Samples, pixel_format: PixelFormat, shift: int) -> Samples:
-    """Return the stored bits of samples, with the sign of signed ones."""
-    container_bits = 8 * samples.dtype.itemsize
-    unused = container_bits - pixel_format.bits_stored
-    if unused <= 0:
-        return samples
-    shifted: Samples = (samples << (unused - shift)) >> unused
-    return shifted
-
-
-def _settled_sign(
-    samples: Samples, pixel_format: PixelFormat
-) -> tuple[Samples, PixelFormat, list[str]]:
-    """Read samples that are labelled signed as unsigned where they are.
-
-    Colour is never signed. In grey the wrong sign turns a small step at the middle of the range
-    into one over the whole range, so the right one has rows that are much more alike.
-
-    Returns
-    -------
-    samples : the stored values
-    pixel_format : with the sign that the samples have
-    names : the attribute that the samples contradict
-    """
-    if not pixel_format.is_signed:
-        return samples, pixel_format, []
-    unsigned = samples.view(f"u{samples.dtype.itemsize}")
-    if pixel_format.bits_stored < 8 * samples.dtype.itemsize:
-        unsigned = unsigned & (2**pixel_format.bits_stored - 1)
-    signed_difference = _row_difference(samples)
-    is_smoother = _row_difference(unsigned) < MUCH_SMOOTHER * signed_difference
-    if samples.ndim == 2 and not is_smoother:
-        return samples, pixel_format, []
-    return unsigned, replace(pixel_format, is_signed=False), [SIGN_NAME]
-
-
-def _smoother_order(samples: Samples) -> Samples:
-    """Return colour samples by pixel or by plane, whichever makes neighbouring rows more alike.
-
-    Parameters
-    ----------
-    samples : (height, width, 3), read by pixel
-    """
-    height, width, _ = samples.shape
-    planes = samples.reshape(3, height, width).transpose(1, 2, 0)
-    return planes if _row_difference(planes) < _row_difference(samples) else samples
-
-
-def _clear_order(samples: Samples, *, has_planes: bool) -> Samples:
-    """Return colour samples in the other order than the header's where it is clearly right.
-
-    Parameters
-    ----------
-    samples : (height, width, 3), read by plane if `has_planes`, otherwise by pixel
-    """
-    height, width, _ = samples.shape
-    if has_planes:
-        reordered = samples.transpose(2, 0, 1).reshape(height, width, 3)
-    else:
-        reordered = samples.reshape(3, height, width).transpose(1, 2, 0)
-    is_clear = _row_difference(reordered) < MUCH_SMOOTHER * _row_difference(samples)
-    return reordered if is_clear else samples
-
-
-def _row_difference(samples: Samples) -> float:
-    """Return the mean difference between neighbouring rows."""
-    rows = samples.astype(np.float32)
-    return float(np.abs(np.diff(rows, axis=0)).mean())
-
-
 def _finished(
     samples: Samples,
     pixel_format: PixelFormat,
@@ -472,13 +369,19 @@ def _finished(
 ) -> Frame:
     """Return the frame with its samples as RGB, grey or indices, and its contradictions."""
     interpretation = pixel_format.interpretation
+    colour_findings: tuple[Finding, ...] = ()
     if samples.ndim == 3:
         labelled = labelled_colour(interpretation)
+        is_unclear = False
         if colour is None:
-            colour = visible_colour(samples, pixel_format.bits_stored) or labelled
+            visible = visible_colour(samples, pixel_format.bits_stored)
+            is_unclear = visible is None
+            colour = visible or labelled
             names += [] if colour is labelled else [INTERPRETATION_NAME]
         if colour is Colour.YBR:
             samples = ybr_to_rgb(samples, pixel_format.bits_stored)
+        if is_unclear and is_coloured_throughout(samples, pixel_format.bits_stored):
+            colour_findings = (COLOUR_UNCLEAR,)
         interpretation = "RGB"
     return Frame(
         samples=samples,
@@ -488,5 +391,6 @@ def _finished(
         findings=(
             *values_guessed(pixel_format.guessed),
             *contradiction(dict.fromkeys(names)),
+            *colour_findings,
         ),
     )

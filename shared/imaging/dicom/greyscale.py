@@ -6,17 +6,18 @@ finding says so.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
-from pydicom.pixels import apply_modality_lut, apply_voi_lut
 
 from shared.domain.results.findings import Finding
-from shared.imaging.dicom.frame import Frame, Samples
+from shared.imaging.dicom.frame import Frame
+from shared.imaging.dicom.lookup import read_table
 from shared.imaging.dicom.palette import apply_palette
+from shared.imaging.dicom.samples import Samples
 from shared.imaging.grey import scale_to_byte, to_grey, white_level
 
 Levels = NDArray[np.uint8]
@@ -34,6 +35,18 @@ POLARITY_UNCLEAR = Finding(
 )
 
 
+WINDOW_UNUSABLE = Finding(
+    "window-unusable",
+    "The file's window or lookup table shows almost nothing of the picture, so it was left aside. "
+    "Compare the picture with the original.",
+)
+LEAST_CONTRAST = 0.25
+"""Share of the contrast by depth that a window or lookup table leaves, at least."""
+VISIBLE_LEVEL = 16
+"""Level below which a pixel is background."""
+MIDDLE_PERCENTS = (5, 95)
+
+
 @dataclass(frozen=True)
 class _Range:
     """The stored values that are shown black and white where no window says it."""
@@ -41,6 +54,14 @@ class _Range:
     low: float
     high: float
     findings: tuple[Finding, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class _Display:
+    """How stored values of a frame become grey levels, and what had to be guessed for it."""
+
+    to_levels: Callable[[Samples], Levels]
+    findings: tuple[Finding, ...]
 
 
 def greyscale(frame: Frame, dataset: Dataset) -> tuple[Levels, tuple[Finding, ...]]:
@@ -64,10 +85,13 @@ def greyscale(frame: Frame, dataset: Dataset) -> tuple[Levels, tuple[Finding, ..
         white, findings = white_level(frame.samples, frame.bits)
         pixels, colour_findings = to_grey(scale_to_byte(frame.samples, 0, white))
         return pixels, (*findings, *colour_findings)
-    value_range = _value_range(frame)
-    pixels, used_range = _display_levels(frame.samples, dataset, value_range)
-    range_findings = value_range.findings if used_range else ()
-    return pixels, (*range_findings, *_polarity_findings(dataset))
+    padding = _bright_padding(frame, dataset)
+    picture = frame.samples if padding is None else frame.samples[~padding]
+    display = _display(picture, frame, dataset)
+    pixels = display.to_levels(frame.samples)
+    if padding is not None:
+        pixels[padding] = 0
+    return pixels, (*display.findings, *_polarity_findings(dataset))
 
 
 def black_value(frame: Frame, dataset: Dataset) -> int | float:
@@ -81,29 +105,52 @@ def black_value(frame: Frame, dataset: Dataset) -> int | float:
         colours, _ = apply_palette(indices[None], dataset)
         levels, _ = to_grey(colours)
         return int(levels.argmin())
-    value_range = _value_range(frame)
+    padding = _bright_padding(frame, dataset)
+    picture = frame.samples if padding is None else frame.samples[~padding]
+    value_range = _value_range(picture, frame)
     values = np.array([value_range.low, value_range.high])
     if frame.samples.dtype.kind != "f" and frame.bits <= MAX_DECLARED_BITS:
         inner_values = np.arange(int(value_range.low), int(value_range.high) + 1)
         values = np.concatenate([values.astype(int), inner_values])
-    levels, _ = _display_levels(values[None], dataset, value_range)
+    levels = _display(picture, frame, dataset).to_levels(values[None])
     darkest: int | float = values[levels.argmin()].item()
     return darkest
 
 
-def _value_range(frame: Frame) -> _Range:
-    samples = frame.samples
-    if samples.dtype.kind == "f" and not np.isfinite(samples).all():
+def _bright_padding(frame: Frame, dataset: Dataset) -> NDArray[np.bool_] | None:
+    """Return the pixels that pad the picture, if the padding is brighter than the picture.
+
+    Padding is background, and none of the picture's depth (PS3.3, C.7.5.1.1.2). Darker padding is
+    shown black anyway.
+    """
+    value = dataset.get("PixelPaddingValue")
+    if not isinstance(value, int):
+        return None
+    padding: NDArray[np.bool_] = frame.samples == value
+    if not padding.any() or padding.all() or value <= frame.samples[~padding].max():
+        return None
+    return padding
+
+
+def _value_range(picture: Samples, frame: Frame) -> _Range:
+    """Return the stored values that are black and white.
+
+    Parameters
+    ----------
+    picture : the samples of the frame without padding, of any shape
+    frame : what the samples are
+    """
+    if picture.dtype.kind == "f" and not np.isfinite(picture).all():
         raise ValueError("pixel values that are no numbers")
-    if samples.dtype.kind == "f" or frame.bits > MAX_DECLARED_BITS:
-        return _stretched(samples)
+    if picture.dtype.kind == "f" or frame.bits > MAX_DECLARED_BITS:
+        return _stretched(picture)
     if not frame.is_signed:
-        white, findings = white_level(samples, frame.bits)
+        white, findings = white_level(picture, frame.bits)
         return _Range(low=0, high=white, findings=findings)
     if frame.bits == MAX_DECLARED_BITS:
-        return _stretched(samples)
+        return _stretched(picture)
     half = 2 ** (frame.bits - 1)
-    white, findings = white_level(samples.astype(np.int64) + half, frame.bits)
+    white, findings = white_level(picture.astype(np.int64) + half, frame.bits)
     return _Range(low=-half, high=white - half, findings=findings)
 
 
@@ -113,27 +160,56 @@ def _stretched(samples: Samples) -> _Range:
     return _Range(low=low, high=high, findings=(STRETCHED,))
 
 
-def _display_levels(
-    samples: Samples, dataset: Dataset, value_range: _Range
-) -> tuple[Levels, bool]:
-    """Apply the modality transform, the file's lookup table or first window, and the polarity.
+def _display(picture: Samples, frame: Frame, dataset: Dataset) -> _Display:
+    """Return the modality transform, the lookup table or first window, and the polarity in one.
 
-    Returns
-    -------
-    levels : uint8 in the shape of `samples`
-    used_range : whether neither a table nor a window was there, so that `value_range` decided
+    A table or window that hides the picture is left aside.
     """
-    values, low, high = _modality_values(samples, dataset, value_range)
-    window = _window(dataset)
-    used_range = False
-    if dataset.get("VOILUTSequence"):
-        levels = _looked_up(values, dataset)
-    elif window:
-        levels = window(values)
-    else:
-        levels = scale_to_byte(values, low, high)
-        used_range = not dataset.get("ModalityLUTSequence")
-    return (255 - levels if _is_inverted(dataset) else levels), used_range
+    to_values, value_range = _modality(_value_range(picture, frame), dataset)
+    to_presentation = _presentation(dataset)
+
+    def by_depth(samples: Samples) -> Levels:
+        values = to_values(samples)
+        return scale_to_byte(values, value_range.low, value_range.high)
+
+    to_levels, findings = _values_of_interest(dataset)
+    if to_levels is None:
+        return _Display(
+            to_levels=lambda samples: to_presentation(by_depth(samples)),
+            findings=value_range.findings,
+        )
+    levels = by_depth(picture)
+    is_visible = levels >= VISIBLE_LEVEL
+    contrast = _contrast(to_levels(to_values(picture[is_visible])))
+    if contrast < LEAST_CONTRAST * _contrast(levels[is_visible]):
+        return _Display(
+            to_levels=lambda samples: to_presentation(by_depth(samples)),
+            findings=(*value_range.findings, WINDOW_UNUSABLE),
+        )
+    return _Display(
+        to_levels=lambda samples: to_presentation(to_levels(to_values(samples))),
+        findings=findings,
+    )
+
+
+def _contrast(levels: Levels) -> float:
+    """Return the levels that the middle of all pixels covers; 0 without pixels."""
+    if not levels.size:
+        return 0
+    low, high = np.percentile(levels, MIDDLE_PERCENTS)
+    return float(high - low)
+
+
+def _presentation(dataset: Dataset) -> Callable[[Levels], Levels]:
+    """Return the last step: a presentation table, or the polarity."""
+    table = read_table(dataset, "PresentationLUTSequence")
+    if table is None:
+        is_inverted = _is_inverted(dataset)
+        return lambda levels: 255 - levels if is_inverted else levels
+    last = len(table.entries) - 1
+    return lambda levels: scale_to_byte(
+        table.apply(table.first + levels * (last / 255)), 0, table.white
+    )
 
 
 def _is_inverted(dataset: Dataset) -> bool:
@@ -156,31 +232,36 @@ def _polarity_findings(dataset: Dataset) -> tuple[Finding, ...]:
     return (POLARITY_UNCLEAR,) if pair in contradictions else ()
 
 
-def _modality_values(
-    samples: Samples, dataset: Dataset, value_range: _Range
-) -> tuple[Samples, float, float]:
-    """Return values of the modality, and those of the darkest and brightest stored value.
+def _modality(
+    stored_range: _Range, dataset: Dataset
+) -> tuple[Callable[[Samples], Samples], _Range]:
+    """Return the modality transform, and the values of the darkest and brightest stored value.
 
     An identity rescale changes nothing. A negative slope turns the greys round.
     """
-    if dataset.get("ModalityLUTSequence"):
-        table_bits = int(dataset.ModalityLUTSequence[0].LUTDescriptor[2])
-        return apply_modality_lut(samples, dataset), 0, 2.0**table_bits - 1
+    table = read_table(dataset, "ModalityLUTSequence")
+    if table is not None:
+        return table.apply, _Range(low=0, high=table.white, findings=table.findings)
     slope = float(dataset.get("RescaleSlope") or 1)
     intercept = float(dataset.get("RescaleIntercept") or 0)
     if (slope, intercept) == (1, 0):
-        return samples, value_range.low, value_range.high
-    ends = (slope * value_range.low + intercept, slope * value_range.high + intercept)
-    return samples * slope + intercept, min(ends), max(ends)
+        return lambda samples: samples, stored_range
+    ends = [slope * end + intercept for end in (stored_range.low, stored_range.high)]
+    value_range = replace(stored_range, low=min(ends), high=max(ends))
+    return lambda samples: samples * slope + intercept, value_range
 
 
-def _looked_up(values: Samples, dataset: Dataset) -> Levels:
-    """Apply the lookup table of values of interest."""
-    item = dataset.VOILUTSequence[0]
-    bits = int(item.LUTDescriptor[2])
-    looked_up = apply_voi_lut(np.rint(values).astype(np.int64), dataset)
-    white, _ = white_level(np.asarray(item.LUTData, np.int64), bits)
-    return scale_to_byte(looked_up, 0, white)
+def _values_of_interest(
+    dataset: Dataset,
+) -> tuple[Callable[[Samples], Levels] | None, tuple[Finding, ...]]:
+    """Return the function of the lookup table or of the first window, if there is one."""
+    table = read_table(dataset, "VOILUTSequence")
+    if table is None:
+        return _window(dataset), ()
+    return (
+        lambda values: scale_to_byte(table.apply(values), 0, table.white),
+        table.findings,
+    )
 
 
 def _window(dataset: Dataset) -> Callable[[Samples], Levels] | None:

@@ -4,21 +4,17 @@ Too many bytes show that an attribute is wrong: read in silence they give a shea
 """
 
 from dataclasses import replace
-from io import BytesIO
 
 import numpy as np
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
-from pydicom.encaps import parse_basic_offsets, parse_fragments
 
 from shared.imaging.dicom.pixel_format import PixelFormat
-from shared.imaging.errors import ImageUnreadable
+from shared.imaging.errors import ImageTruncated, ImageUnreadable
 from shared.imaging.image import Header
 
 MAX_PADDING_BYTES = 32
 """Bytes after the frames that are padding or a comment, and no sign of a wrong attribute."""
-ITEM_BYTES = 8
-"""Tag and length before a fragment (PS3.5, A.4)."""
 SUBSAMPLED = "YBR_FULL_422"
 MERGED_FRAMES = (2, 3)
 """Frames too many that may be one frame of 2 bytes a sample, or of 3 samples a pixel."""
@@ -37,7 +33,7 @@ def expected_bytes(pixel_format: PixelFormat, header: Header) -> int:
 def settle_length(
     dataset: Dataset, pixel_format: PixelFormat, header: Header
 ) -> tuple[PixelFormat, list[str]]:
-    """Check that uncompressed pixel data are no longer than whole frames.
+    """Check that uncompressed pixel data are as long as their frames, or whole frames longer.
 
     Returns
     -------
@@ -46,26 +42,31 @@ def settle_length(
 
     Raises
     ------
+    ImageTruncated
+        if the data are shorter.
     ImageUnreadable
         if the surplus is neither padding nor whole frames.
     """
     pixels = dataset[pixel_format.keyword].value
     held_bytes = len(pixels)
     needed_bytes = expected_bytes(pixel_format, header)
-    if held_bytes - needed_bytes <= MAX_PADDING_BYTES:
+    surplus = held_bytes - needed_bytes
+    if surplus < 0:
+        raise ImageTruncated(format="DICOM", held=held_bytes, needed=needed_bytes)
+    if surplus <= 1:
         return pixel_format, []
     if pixel_format.interpretation == SUBSAMPLED:
         full = replace(pixel_format, interpretation="YBR_FULL")
         if 0 <= held_bytes - expected_bytes(full, header) <= MAX_PADDING_BYTES:
             return full, ["Photometric Interpretation"]
+    if _has_longer_rows(pixels, needed_bytes, header):
+        raise surplus_error(held_bytes, needed_bytes)
     row_bytes = max(needed_bytes // (header.height * header.frames), 1)
-    if (held_bytes - needed_bytes) % row_bytes == 0 and len(
-        set(pixels[needed_bytes:])
-    ) == 1:
+    is_uniform = surplus % row_bytes == 0 and len(set(pixels[needed_bytes:])) == 1
+    if surplus <= MAX_PADDING_BYTES or is_uniform:
         return pixel_format, []
     frame_bytes = max(needed_bytes // header.frames, 1)
-    is_whole = held_bytes % frame_bytes <= 1
-    if not is_whole or _has_longer_rows(pixels, needed_bytes, header):
+    if held_bytes % frame_bytes > 1:
         raise surplus_error(held_bytes, needed_bytes)
     return pixel_format, ["Number of Frames"]
 
@@ -74,28 +75,10 @@ def surplus_error(held_bytes: int, needed_bytes: int) -> ImageUnreadable:
     """Build the error of pixel data that are longer than the header says."""
     return ImageUnreadable(
         format="DICOM",
-        problem=f"its Pixel Data holds {held_bytes} bytes, and Rows x Columns x Samples per Pixel x "
-        f"Bits Allocated x Number of Frames need {needed_bytes}; check Rows, Columns, "
+        problem=f"its Pixel Data holds {held_bytes} bytes, and Rows x Columns x Samples per Pixel "
+        f"x Bits Allocated x Number of Frames need {needed_bytes}; check Rows, Columns, "
         "Samples per Pixel, Bits Allocated and Number of Frames",
     )
-
-
-def count_frames(dataset: Dataset) -> int:
-    """Return the number of frames in encapsulated pixel data; 0 if it is not clear.
-
-    A frame has an offset in the table of offsets. Without the table it is one fragment, unless
-    fragments do not begin as frames.
-    """
-    stream = BytesIO(dataset.PixelData)
-    offsets = parse_basic_offsets(stream)
-    if offsets:
-        return len(offsets)
-    count, positions = parse_fragments(stream)
-    starts = {
-        dataset.PixelData[position + ITEM_BYTES : position + ITEM_BYTES + 2]
-        for position in positions
-    }
-    return count if len(starts) == 1 else 0
 
 
 def unpacked_bytes(segment: bytes) -> int:
@@ -116,19 +99,22 @@ def unpacked_bytes(segment: bytes) -> int:
 
 
 def _has_longer_rows(pixels: bytes, needed_bytes: int, header: Header) -> bool:
-    """Return whether data of two or three frames are one frame of wider rows.
+    """Return whether the data fill rows that are longer than declared, and fit them better.
 
-    Every second byte of a row is the high byte of samples of 16 bits, every third one colour.
+    Of data that are two or three times as long, every second byte of a row may be the high byte of
+    a sample of 16 bits, and every third one colour.
     """
-    ratio = len(pixels) // needed_bytes
-    if ratio not in MERGED_FRAMES:
-        return False
     rows = header.height * header.frames
-    levels = np.frombuffer(pixels[: ratio * needed_bytes], np.uint8)
-    if rows < 2 or len(levels) % (ratio * rows):
+    row_bytes = needed_bytes // rows
+    longer_bytes = len(pixels) // rows
+    if rows < 2 or row_bytes == 0 or longer_bytes == row_bytes:
         return False
-    declared = levels.reshape(ratio * rows, -1)
-    longer = levels.reshape(rows, -1)
+    ratio = longer_bytes // row_bytes
+    if longer_bytes % row_bytes == 0 and ratio not in MERGED_FRAMES:
+        return False
+    levels = np.frombuffer(pixels, np.uint8)
+    declared = levels[:needed_bytes].reshape(rows, row_bytes)
+    longer = levels[: rows * longer_bytes].reshape(rows, longer_bytes)
     differences = [_row_difference(longer[:, start::ratio]) for start in range(ratio)]
     return min(differences) < CLEARLY * _row_difference(declared)
 

@@ -25,19 +25,26 @@ from shared.imaging.deidentify.dicom.regions import (
 from shared.imaging.deidentify.formats.jpeg import clean_jpeg
 from shared.imaging.deidentify.formats.jpeg2000 import clean_j2k
 from shared.imaging.dicom.calibration import picture_regions
-from shared.imaging.dicom.codestream import Coding, describe_codestream
-from shared.imaging.dicom.dataset import (
-    DICOM_PREFIX,
-    DICOM_PREFIX_OFFSET,
-    read_dataset,
+from shared.imaging.dicom.codestream import (
+    JP2_START,
+    Coding,
+    Colour,
+    describe_codestream,
+)
+from shared.imaging.dicom.dataset import read_dataset
+from shared.imaging.dicom.encapsulated import (
+    count_frames,
+    extended_offsets,
+    without_fill,
 )
 from shared.imaging.dicom.findings import contradiction
-from shared.imaging.dicom.frame import Frame, decode_frame, extended_offsets
+from shared.imaging.dicom.frame import Frame, decode_frame
 from shared.imaging.dicom.greyscale import black_value
-from shared.imaging.dicom.length import count_frames, expected_bytes, settle_length
+from shared.imaging.dicom.length import expected_bytes, settle_length
 from shared.imaging.dicom.pixel_format import PixelFormat, read_pixel_format
+from shared.imaging.dicom.preamble import DICOM_PREFIX, DICOM_PREFIX_OFFSET
 from shared.imaging.dicom.reader import check_decodable
-from shared.imaging.errors import ImageTruncated, ImageUnreadable
+from shared.imaging.errors import ImageUnreadable
 from shared.imaging.image import Box, Header
 from shared.imaging.limits import Limits
 
@@ -165,7 +172,6 @@ def _settle_pixels(
     if source.file_meta.TransferSyntaxUID.is_encapsulated:
         has_more_frames = count_frames(source) > header.frames
         return pixel_format, ["Number of Frames"] if has_more_frames else []
-    _check_length(source, pixel_format, header)
     return settle_length(source, pixel_format, header)
 
 
@@ -205,19 +211,6 @@ def _header_says_black(pixel_format: PixelFormat) -> bool:
     return is_grey and is_whole_byte and not pixel_format.guessed
 
 
-def _check_length(source: Dataset, pixel_format: PixelFormat, header: Header) -> None:
-    """Check that uncompressed pixels are as long as the frames.
-
-    Raises
-    ------
-    ImageTruncated
-    """
-    held = len(source[pixel_format.keyword].value)
-    needed = expected_bytes(pixel_format, header)
-    if held < needed:
-        raise ImageTruncated(format="DICOM", held=held, needed=needed)
-
-
 def _copy_frames(
     target: Dataset, source: Dataset, frame_count: int, removed: Counter[str]
 ) -> bool:
@@ -238,7 +231,7 @@ def _copy_frames(
         extended_offsets=extended_offsets(source),
     )
     try:
-        cleaned_frames = [_clean_frame(frame) for frame in frames]
+        cleaned_frames = [_clean_frame(without_fill(frame)) for frame in frames]
     except (ValueError, IndexError, error):
         return False
     for frame in cleaned_frames:
@@ -253,6 +246,8 @@ def _clean_frame(frame: bytes) -> CleanedFile:
     codestream = describe_codestream(frame)
     if codestream is None:
         raise ValueError("a frame of another encoding")
+    if frame.startswith(JP2_START) and codestream.colour is Colour.YBR:
+        raise ValueError("a frame whose boxes say what its colours are")
     is_j2k = codestream.coding in (Coding.JPEG_2000, Coding.HTJ2K)
     return clean_j2k(frame) if is_j2k else clean_jpeg(frame)
 
@@ -299,7 +294,8 @@ def _recode(
 ) -> list[Finding]:
     """Decode, blank and code frame by frame, so that only one frame is decoded at a time.
 
-    The new header says what the pixels are.
+    The new header says what the pixels of the first frame are. Frames may differ in colour and
+    depth, as their codestreams say.
 
     Returns
     -------
@@ -319,16 +315,15 @@ def _recode(
         findings.extend(frame.findings)
         if index == 0:
             _describe_pixels(target, frame)
-        elif (frame.interpretation, frame.bits) != (
-            target.PhotometricInterpretation,
-            target.BitsStored,
-        ):
+        pixels = _blanked(frame, source, mask)
+        if not is_uncompressed:
+            coded_frames.append(_encode_j2k(pixels, frame))
+        elif _is_described(target, frame):
+            coded_frames.append(_little_endian_bytes(pixels))
+        else:
             raise ImageUnreadable(
                 format="DICOM", problem="its frames differ in depth or colour"
             )
-        pixels = _blanked(frame, source, mask)
-        code = _little_endian_bytes if is_uncompressed else _encode_j2k
-        coded_frames.append(code(pixels, target))
     if is_uncompressed:
         target.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
         data = b"".join(coded_frames)
@@ -356,6 +351,16 @@ def _describe_pixels(target: Dataset, frame: Frame) -> None:
     target.BitsStored = frame.bits
     target.HighBit = frame.bits - 1
     target.PixelRepresentation = int(frame.is_signed)
+
+
+def _is_described(target: Dataset, frame: Frame) -> bool:
+    """Return whether the header describes the samples of a frame."""
+    described = (
+        target.PhotometricInterpretation,
+        target.BitsStored,
+        target.PixelRepresentation,
+    )
+    return described == (frame.interpretation, frame.bits, int(frame.is_signed))
 
 
 def _container_bits(frame: Frame) -> int:
@@ -394,23 +399,23 @@ def _stored_blacks(
     return [black] * header.frames
 
 
-def _little_endian_bytes(pixels: Pixels, _: Dataset) -> bytes:
+def _little_endian_bytes(pixels: Pixels) -> bytes:
     return pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
 
 
-def _encode_j2k(pixels: Pixels, target: Dataset) -> bytes:
-    is_colour = target.SamplesPerPixel == 3
-    interpretation = "YBR_RCT" if is_colour else target.PhotometricInterpretation
+def _encode_j2k(pixels: Pixels, frame: Frame) -> bytes:
+    is_colour = frame.samples.ndim == 3
+    height, width = frame.samples.shape[:2]
     return get_encoder(JPEG2000Lossless).encode(
         pixels,
-        rows=target.Rows,
-        columns=target.Columns,
-        samples_per_pixel=target.SamplesPerPixel,
+        rows=height,
+        columns=width,
+        samples_per_pixel=3 if is_colour else 1,
         number_of_frames=1,
-        bits_allocated=target.BitsAllocated,
-        bits_stored=target.BitsStored,
-        pixel_representation=target.PixelRepresentation,
-        photometric_interpretation=interpretation,
+        bits_allocated=_container_bits(frame),
+        bits_stored=frame.bits,
+        pixel_representation=int(frame.is_signed),
+        photometric_interpretation="YBR_RCT" if is_colour else frame.interpretation,
         planar_configuration=0,
         encoding_plugin="pylibjpeg",
     )

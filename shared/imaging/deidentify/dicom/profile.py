@@ -231,6 +231,7 @@ _REGION = (
 )
 NESTED_NUMERIC_ATTRIBUTES: dict[str, dict[str, int]] = {
     "ModalityLUTSequence": _LUT,
+    "PresentationLUTSequence": _LUT,
     "SequenceOfUltrasoundRegions": dict.fromkeys(_REGION, 1),
     "VOILUTSequence": _LUT,
 }

@@ -130,6 +130,8 @@ def test_text_whose_painting_would_change_the_tissue_stays_with_a_finding(frame_
     plain = screen("").astype(np.int16)
     named = screen().astype(np.int16)
     named[:BANNER_PX] *= 4
+    plain -= 1
+    named -= 1
     frames = np.stack([named, *[plain] * (frame_count - 1)])
     data = dicom_file(frames, NumberOfFrames=frame_count, PixelRepresentation=1)
     cleaned = clean_and_blank_text(data, KEY)
