@@ -15,6 +15,8 @@ Text, rulers and the manufacturer's logo cover less.
 """
 CONTAINER_BITS = 15
 """Smallest declared depth that may be that of the container alone: 16 bits, or 15 and a sign."""
+VGA_BITS = 6
+"""Depth of the entries of a VGA's palette. They are at most 63."""
 CUSTOMARY_BITS = (8, 10, 12, 16)
 """Depths of ultrasound pictures that are stored in larger containers."""
 
@@ -93,6 +95,17 @@ def white_level(
         if used_bits % 2**unused == 0:
             return (2**depth - 1) << unused, ()
     return 2**bits - 1, ()
+
+
+def palette_white_level(peak: int) -> tuple[int, tuple[Finding, ...]]:
+    """Return the value that is shown white, by the greatest value in a palette of bytes.
+
+    Old programs stored the palette of a VGA card as it was. It is taken as such, with a finding, if
+    its greatest value needs all of its 6 bits.
+    """
+    if 2 ** (VGA_BITS - 1) <= peak < 2**VGA_BITS:
+        return 2**VGA_BITS - 1, (_depth_guessed(8, VGA_BITS),)
+    return 2**8 - 1, ()
 
 
 def _depth_guessed(declared: int, bits: int) -> Finding:
