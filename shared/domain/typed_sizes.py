@@ -18,8 +18,8 @@ TYPED = re.compile(
 )
 MAX_MM = 300.0
 MAX_SIDES_RATIO = 5
-"""A nodule is not longer than this times its width. If one of several lengths has no unit of its own
-and they differ more, they were typed in different units: `14 x 9 x 1.2 cm`.
+"""A nodule is not longer than this times its width. If one of several lengths has no unit of its
+own and they differ more, they were typed in different units: `14 x 9 x 1.2 cm`.
 """
 
 
@@ -35,8 +35,8 @@ def parse_size_mm(text: str) -> float:
     """Return the largest of the typed diameters in mm, in hundredths.
 
     A number without a unit has the unit of the next number, else mm. Both `14.5` and `14,5` are
-    fourteen and a half. Raises SizeNotUnderstood, also if the lengths differ as if they had different
-    units.
+    fourteen and a half. Raises SizeNotUnderstood, also if the lengths differ as if they had
+    different units.
     """
     match = TYPED.fullmatch(unicodedata.normalize("NFKC", text).strip())
     if match is None or _has_raised_digit(text):

@@ -19,8 +19,8 @@ DELIMITERS = (",", ";", "\t", "|")
 SEPARATOR_LINE = re.compile(
     r'"?sep=(?P<delimiter>.)(?P=delimiter)*"?\s*', re.IGNORECASE | re.DOTALL
 )
-"""The first line by which Excel names the delimiter. A program that wrote the table again has filled
-the line up with delimiters.
+"""The first line by which Excel names the delimiter. A program that wrote the table again has
+filled the line up with delimiters.
 """
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -35,12 +35,12 @@ HEAD_BYTES = 400
 MIN_NUL_SHARE = 0.25
 """Share of character pairs with a NUL from which a text is UTF-16: its first line is mostly ASCII."""
 MIN_KOREAN_SHARE = 0.8
-"""Share of common Korean syllables among the letters that are not ASCII, from which a text is CP949.
-Nearly all bytes of Latin-1 and of Chinese encodings are some text of CP949, but no Korean one.
+"""Share of common Korean syllables among the letters that are not ASCII, from which a text is
+CP949. Nearly all bytes of Latin-1 and of Chinese encodings are some text of CP949, but no Korean one.
 """
 FIRST_COMMON_BYTE = 0xA1
-"""Both bytes of the 2,350 common syllables (KS X 1001) are at least this; those of the rare ones are
-not."""
+"""Both bytes of the 2,350 common syllables (KS X 1001) are at least this; those of the rare
+ones are not."""
 WORD = re.compile(r"[^\W\x00-\x7f]\w*")
 SAMPLE_WORDS = 3
 

@@ -38,7 +38,8 @@ MAX_LETTER_SHARE = 0.25
 searched at as many halves of its size as these letters need: those on a phone's photo of a screen
 are large."""
 SURROUND_PX = 2
-"""Width of the background around a letter that must be even. A screen is even; tissue has speckle."""
+"""Width of the background around a letter that must be even. A screen is even; tissue has
+speckle."""
 MAX_GAP = 1.3
 MAX_SHIFT = 0.5
 MAX_HEIGHT_RATIO = 1.6

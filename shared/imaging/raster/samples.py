@@ -21,8 +21,8 @@ BLANK_RANGE = 8
 """Grey levels between the darkest and the brightest pixel of a picture that shows nothing."""
 MIN_HIDDEN_SHARE = 0.01
 MIN_EVEN_SHARE = 0.75
-"""Transparent pixels, as a share of the picture, that may hide a part of it; and the share of them that
-differ by less than BLANK_RANGE from their median if they are a background, with soft edges."""
+"""Transparent pixels, as a share of the picture, that may hide a part of it; and the share of them
+that differ by less than BLANK_RANGE from their median if they are a background, with soft edges."""
 ALPHA_IGNORED = Finding(
     "alpha-ignored",
     "The transparency of the file hides the picture or a part of it, so it was ignored. "

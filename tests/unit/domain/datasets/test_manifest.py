@@ -269,7 +269,7 @@ def test_a_header_that_cannot_be_trusted_is_refused(header: str, message: str) -
     ("meant", "names"),
     {
         "mask": "mask_path|Mask name|segmentation|roi|mask_1|마스크",
-        "patient": "patient_code|patient_uid|Patient ID#|mrn|pid|subject|subject_id|환자번호|차트번호",
+        "patient": "patient_code|Patient ID#|mrn|pid|subject|subject_id|환자번호|차트번호",
         "site": "hospital|hospitals|site_id|center|Centre name|병원|기관명",
         "size_mm": "nodule_size_mm|diameter|max_diameter_mm|크기|size_mm2|최대직경",
         "split": "set|subset",
