@@ -36,7 +36,8 @@ MIN_NUL_SHARE = 0.25
 """Share of character pairs with a NUL from which a text is UTF-16: its first line is mostly ASCII."""
 MIN_KOREAN_SHARE = 0.8
 """Share of common Korean syllables among the letters that are not ASCII, from which a text is
-CP949. Nearly all bytes of Latin-1 and of Chinese encodings are some text of CP949, but no Korean one.
+CP949. Nearly all bytes of Latin-1 and of Chinese encodings are some text of CP949, but no
+Korean one.
 """
 FIRST_COMMON_BYTE = 0xA1
 """Both bytes of the 2,350 common syllables (KS X 1001) are at least this; those of the rare
