@@ -20,6 +20,7 @@ DELIMITER_WORDS = {
     ",": "comma-separated",
     ";": "semicolon-separated",
     "\t": "tab-separated",
+    "|": "separated by vertical bars",
 }
 
 
@@ -154,7 +155,8 @@ def joined_sentences(joined_sites: Mapping[str, Sequence[str]]) -> list[str]:
 
 def table_format(manifest: Manifest) -> str:
     delimiter = DELIMITER_WORDS[manifest.delimiter]
-    return f"{manifest.encoding}, {delimiter}"
+    words = f" ({manifest.sample})" if manifest.sample else ""
+    return f"{manifest.encoding}{words}, {delimiter}"
 
 
 def is_unusual(manifest: Manifest) -> bool:

@@ -237,8 +237,17 @@ TABLES = {
         "its line {line} is neither UTF-8 nor UTF-16 nor CP949, so its letters are unknown. "
         "Save the table again as CSV UTF-8",
     ),
+    "table-not-korean": (
+        "its line {line} is not UTF-8 and reads in CP949 as text that is not Korean ({sample}), so "
+        "its letters are unknown. Save the table again as CSV UTF-8",
+    ),
     "table-separator": (
-        "its first line names the delimiter {separator!r}. Take a comma, a semicolon or a tab",
+        "its first line names the delimiter {separator!r}. Take a comma, a semicolon, a tab or a "
+        "vertical bar",
+    ),
+    "table-line-ends": (
+        "every row has more cells than its line {line} names columns, and the last are empty. Take "
+        "the delimiter from the end of each row, or name the column that has no name",
     ),
     "table-csv": ("its line {line} cannot be read as CSV ({reason})",),
     "table-quote": (
@@ -259,6 +268,11 @@ TABLES = {
     "table-column-twice": (
         "its line {line} names {name} twice ({count} columns), and SERA does not know which of "
         "them counts. Keep one",
+    ),
+    "table-column-numbered": (
+        "its line {line} names {name} beside {original}, as programs number a column that is there "
+        "twice, and SERA does not know which of them counts. Keep one, or give {name} a name "
+        "without a number",
     ),
     "table-column-slip": (
         "its line {line} names a column {name!r}. Did you mean {meant}? Write {meant}, or rename "
@@ -303,6 +317,14 @@ ROWS = {
     "row-label-ambiguous": (
         "the label {label!r} is benign of a nodule and positive of a test, and no other label of "
         "the table says which is meant. Write 0 for benign and 1 for malignant",
+    ),
+    "row-contradiction": (
+        "the same image is malignant in line {malignant} and benign in line {benign}. Keep the "
+        "line with the right label",
+    ),
+    "row-size-large": (
+        "it has the size_mm {size!r}, which is above {most:g} mm. Are its decimal point and its "
+        "unit right?",
     ),
     "row-size": ("it has the size_mm {size!r}, which is no number of mm above 0",),
     "row-size-comma": (

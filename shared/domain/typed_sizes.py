@@ -17,6 +17,10 @@ TYPED = re.compile(
     rf"{LENGTH}(?:\s*[x×*]\s*{LENGTH})?(?:\s*[x×*]\s*{LENGTH})?", re.IGNORECASE
 )
 MAX_MM = 300.0
+MAX_SIDES_RATIO = 5
+"""A nodule is not longer than this times its width. If one of several lengths has no unit of its
+own and they differ more, they were typed in different units: `14 x 9 x 1.2 cm`.
+"""
 
 
 class SizeNotUnderstood(InputError):
@@ -31,13 +35,17 @@ def parse_size_mm(text: str) -> float:
     """Return the largest of the typed diameters in mm, in hundredths.
 
     A number without a unit has the unit of the next number, else mm. Both `14.5` and `14,5` are
-    fourteen and a half. Raises SizeNotUnderstood.
+    fourteen and a half. Raises SizeNotUnderstood, also if the lengths differ as if they had
+    different units.
     """
     match = TYPED.fullmatch(unicodedata.normalize("NFKC", text).strip())
     if match is None or _has_raised_digit(text):
         raise SizeNotUnderstood(size=text, most=MAX_MM)
-    size_mm = _hundredths(max(_sides_mm(match.groups())))
-    if not 0 < size_mm <= MAX_MM:
+    sides_mm = _sides_mm(match.groups())
+    size_mm = _hundredths(max(sides_mm))
+    has_all_units = len(sides_mm) == sum(map(bool, match.groups()[1::2]))
+    is_unclear = not has_all_units and max(sides_mm) > MAX_SIDES_RATIO * min(sides_mm)
+    if is_unclear or not 0 < size_mm <= MAX_MM:
         raise SizeNotUnderstood(size=text, most=MAX_MM)
     return size_mm
 

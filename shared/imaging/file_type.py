@@ -20,6 +20,8 @@ MAGIC = {
     b"BM": ImageFormat.BMP,
     b"II*\x00": ImageFormat.TIFF,
     b"MM\x00*": ImageFormat.TIFF,
+    b"II+\x00": ImageFormat.TIFF,
+    b"MM\x00+": ImageFormat.TIFF,
 }
 RIFF = b"RIFF"
 WEBP_MARK = slice(8, 12)

@@ -36,6 +36,8 @@ its pixels above a sixteenth.
 """
 VISIBLE_UNUSED_BITS = 3
 """Pixels from an eighth of a depth on are visible; the others are background."""
+VGA_BITS = 6
+"""Depth of the entries of a VGA's palette. They are at most 63."""
 
 COLOUR_OVERLAY = Finding(
     "colour-overlay",
@@ -132,6 +134,17 @@ def _holds_picture(values: NDArray[np.integer], bits: int, depth: int) -> bool:
     share = MORE_BRIGHT_SHARE if is_far else FEW_BRIGHT_SHARE
     visible = np.count_nonzero(values >= 2 ** (depth - VISIBLE_UNUSED_BITS))
     return bool(np.count_nonzero(values >= 2**depth) <= share * visible)
+
+
+def palette_white_level(peak: int) -> tuple[int, tuple[Finding, ...]]:
+    """Return the value that is shown white, by the greatest value in a palette of bytes.
+
+    Old programs stored the palette of a VGA card as it was. It is taken as such, with a finding, if
+    its greatest value needs all of its 6 bits.
+    """
+    if 2 ** (VGA_BITS - 1) <= peak < 2**VGA_BITS:
+        return 2**VGA_BITS - 1, (_depth_guessed(BYTE_BITS, VGA_BITS),)
+    return BYTE_MASK, ()
 
 
 def _depth_guessed(declared: int, bits: int) -> Finding:

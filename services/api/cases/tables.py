@@ -15,7 +15,7 @@ from shared.domain.datasets.table_text import TableFault
 
 router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["cases"])
 TABLE = (
-    "CSV in UTF-8, UTF-16 or CP949, with comma, semicolon or tab: "
+    "CSV in UTF-8, UTF-16 or CP949, with comma, semicolon, tab or vertical bar: "
     "`file,[size_mm],[external_id],[roi],[roi_space],[priority]`. Other columns are ignored and "
     "named; a name that is nearly one of these is refused. At most 20,000 rows and 4 MiB."
 )
@@ -41,7 +41,11 @@ class CaseTableView(BaseModel):
     encoding: str | None = Field(
         description="`UTF-8`, `UTF-16`, `UTF-32` or `CP949`; null if the table came as text."
     )
-    delimiter: str = Field(description="Comma, semicolon or tab.")
+    sample: str = Field(
+        description="Some words of a table that was read as CP949, by which a person sees whether "
+        "that was right; else empty."
+    )
+    delimiter: str = Field(description="Comma, semicolon, tab or vertical bar.")
     ignored_columns: list[str]
     rows: list[CaseTableRow]
     refused: list[CaseTableRefusal]
@@ -70,6 +74,7 @@ def read_case_table(
         )
     return CaseTableView(
         encoding=cases.encoding,
+        sample=cases.sample,
         delimiter=cases.delimiter,
         ignored_columns=list(cases.ignored_columns),
         rows=[CaseTableRow(line=row.line, cells=row.cells) for row in cases.rows],

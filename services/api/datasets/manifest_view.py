@@ -38,7 +38,11 @@ class ManifestView(BaseModel):
     encoding: str | None = Field(
         description="`UTF-8`, `UTF-16`, `UTF-32` or `CP949`; null if the manifest came as text."
     )
-    delimiter: str = Field(description="Comma, semicolon or tab.")
+    sample: str = Field(
+        description="Some words of a table that was read as CP949, by which a person sees whether "
+        "that was right; else empty."
+    )
+    delimiter: str = Field(description="Comma, semicolon, tab or vertical bar.")
     lines: int = Field(
         description="Lines below the first that are not blank. There are more lines than rows "
         "if a cell runs over several lines."
@@ -72,6 +76,7 @@ def manifest_view(manifest: Manifest) -> ManifestView:
         sizes = SizeRange(smallest_mm=smallest, largest_mm=largest)
     return ManifestView(
         encoding=manifest.encoding,
+        sample=manifest.sample,
         delimiter=manifest.delimiter,
         lines=manifest.line_count,
         ignored_columns=list(manifest.ignored_columns),

@@ -55,6 +55,7 @@ from services.api.etags import IfMatch, set_etag
 from services.api.strict_requests import StrictRoute
 from services.api.text import OptionalText
 from shared.domain.training.states import Split
+from shared.domain.typed_sizes import MAX_MM
 from shared.ledger import SystemSession
 
 router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["datasets"])
@@ -65,7 +66,7 @@ MANIFEST = (
     "may be its hashes; such a row is only compared. At most 2,000 rows."
 )
 TABLE = (
-    "CSV in UTF-8, UTF-16 or CP949, with comma, semicolon or tab: "
+    "CSV in UTF-8, UTF-16 or CP949, with comma, semicolon, tab or vertical bar: "
     "`image,malignant,[mask],[patient],[site],[size_mm],[split],[tirads]`. Other columns are "
     "ignored and named; a name that is nearly one of these is refused. At most 20,000 rows and "
     "4 MiB."
@@ -142,7 +143,7 @@ def labelled(
         ),
     ] = None,
     site: Annotated[OptionalText, Form()] = None,
-    size_mm: Annotated[float | None, Form(gt=0, allow_inf_nan=False)] = None,
+    size_mm: Annotated[float | None, Form(gt=0, le=MAX_MM, allow_inf_nan=False)] = None,
     tirads: Annotated[OptionalText, Form()] = None,
     split: Annotated[
         Split | None,

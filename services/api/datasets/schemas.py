@@ -12,6 +12,7 @@ from services.api.moments import MomentInUtc
 from services.api.text import OptionalText, PlainText
 from shared.domain.results.findings import Finding
 from shared.domain.training.states import Split
+from shared.domain.typed_sizes import MAX_MM
 from shared.ledger.datasets.drafts import AddStatus, SplitResult
 from shared.ledger.datasets.labelled_image import LabelledImage
 from shared.ledger.datasets.repository import Dataset, SplitCount
@@ -41,7 +42,7 @@ class Facts(BaseModel):
     site: OptionalText = Field(
         None, description="Hospital; patient numbers are unique within it."
     )
-    size_mm: float | None = Field(None, gt=0, allow_inf_nan=False)
+    size_mm: float | None = Field(None, gt=0, le=MAX_MM, allow_inf_nan=False)
     tirads: OptionalText = None
     split: Split | None = Field(
         None, description="`test` images are never used for training."

@@ -30,6 +30,7 @@ class CaseTable:
     ignored_columns: tuple[str, ...]
     encoding: Encoding | None
     delimiter: str
+    sample: str
 
 
 def parse_case_table(source: bytes | str, max_rows: int | None = None) -> CaseTable:
@@ -61,4 +62,5 @@ def parse_case_table(source: bytes | str, max_rows: int | None = None) -> CaseTa
         ignored_columns=ignored,
         encoding=table.encoding,
         delimiter=table.delimiter,
+        sample=table.sample,
     )

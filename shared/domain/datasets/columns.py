@@ -14,7 +14,7 @@ KNOWN_COLUMNS = ("image", "mask", "malignant", *OPTIONAL_COLUMNS)
 READER_PREFIX = "reader_"
 """Start of the name of a column with the judgements of a person."""
 MAX_COLUMNS = 500
-SEPARATORS = re.compile(r"[\s_.-]+")
+SEPARATORS = re.compile(r"[\W_]+")
 MIN_SIMILARITY = 0.8
 """Ratio of `difflib.SequenceMatcher` from which a name counts as another, misspelt."""
 MAX_LENGTH_RATIO = 1.5
@@ -25,28 +25,32 @@ MAX_COMPARED_LETTERS = 100
 """A name that is longer is no slip of a known one."""
 SIZE_COLUMN = "size_mm"
 CENTIMETRES = "cm"
-SIZE_NAMES = {
-    "size": SIZE_COLUMN,
-    "sizecm": SIZE_COLUMN,
-    "size(cm)": SIZE_COLUMN,
-    "diametermm": SIZE_COLUMN,
-    "diametercm": SIZE_COLUMN,
-    "diameter(cm)": SIZE_COLUMN,
-}
-"""Names that people give the column of sizes. Those with `cm` have a fault of their own, because
-only to rename the column would make each size ten times too small.
+REFERENCE = "(id|uid|no|nr|num|number|code|key|name|file|filename|path|번호|명)*"
+"""What people add to the name of a column that names something."""
+SIZE_NAMES = (
+    "(nodule|lesion|tumor|tumour|max|maximum|maximal|largest|결절|최대)*"
+    "(size|diameter|크기|직경|장경)(in)?(mm|cm)?"
+)
+"""Names with `cm` have a fault of their own, because only to rename the column would make each
+size ten times too small.
 """
 OTHER_NAMES = {
-    "imagefile": "image",
-    "filename": "image",
-    "label": "malignant",
-    "maskfile": "mask",
-    "patientid": "patient",
-    "patientno": "patient",
-    "patientnumber": "patient",
-    **SIZE_NAMES,
+    "image": f"(image|img|file|path|영상|이미지|파일){REFERENCE}",
+    "malignant": "label",
+    "mask": f"(mask|segmentation|seg|roi|마스크){REFERENCE}",
+    "patient": f"(patient|pat|pt|subject|chart|환자|등록|병록|차트){REFERENCE}|pid|mrn",
+    "site": f"(site|hospital|center|centre|institution|institute|병원|기관){REFERENCE}",
+    "split": "set|subset|partition",
+    SIZE_COLUMN: SIZE_NAMES,
 }
-"""Names that people give a column that SERA knows, if that column itself is not there."""
+"""Names that people give a column that SERA knows, if that column itself is not there: patterns of
+the name without separators, to which a plural and a number may be added.
+"""
+READER_WITH_NUMBER = re.compile("reader([0-9]+)")
+NUMBERED = re.compile(r"(?P<name>.*?)[\s_.-]*[0-9]{1,2}")
+"""How a column is named that was there twice: pandas writes `mask.1`, other programs `mask_2`."""
+NUMBERED_READER = re.compile(r"(?P<name>.*)\.[0-9]+")
+"""Only so, because `reader_1` and `reader_2` are two people."""
 ORDINARY_NAMES = frozenset(
     {
         "acrtirads",
@@ -73,7 +77,7 @@ class ColumnSet:
 
     Attributes
     ----------
-    other_names : names that people give a column, without separators -> the column
+    other_names : the column -> a pattern of the names that people give it, without separators
     has_readers : whether columns `reader_NAME` are read
     """
 
@@ -86,8 +90,8 @@ class ColumnSet:
     ) -> tuple[str, ...]:
         """Check the header of a table and return the names of the columns that are ignored.
 
-        Raises TableFault for too many columns, a name that is there twice, a name that is nearly a
-        known one, and a required column that is missing.
+        Raises TableFault for too many columns, a name that is there twice, also as a program
+        numbers it, a name that is nearly a known one, and a required column that is missing.
         """
         if len(names) > MAX_COLUMNS:
             raise TableFault(
@@ -95,6 +99,11 @@ class ColumnSet:
             )
         _check_no_repeats(names, line)
         for name in names:
+            original = self._original(name)
+            if original in names:
+                raise TableFault(
+                    "table-column-numbered", line=line, name=name, original=original
+                )
             meant = self._meant(name, names)
             if meant is not None:
                 is_in_cm = meant == SIZE_COLUMN and CENTIMETRES in identity_key(name)
@@ -112,6 +121,16 @@ class ColumnSet:
     def is_known(self, name: str) -> bool:
         return name in self.known or (self.has_readers and is_reader(name))
 
+    def _original(self, name: str) -> str | None:
+        """The known column that `name` repeats with a number; None if it repeats none."""
+        if self.has_readers and is_reader(name):
+            reader = NUMBERED_READER.fullmatch(name)
+            return reader["name"] if reader else None
+        numbered = NUMBERED.fullmatch(name)
+        if numbered is None or numbered["name"] not in self.known:
+            return None
+        return numbered["name"]
+
     def _meant(self, name: str, names: Collection[str]) -> str | None:
         """The known column that `name` is a slip of; None if it is known or another thing."""
         if not name or self.is_known(name) or len(name) > MAX_COMPARED_LETTERS:
@@ -123,9 +142,9 @@ class ColumnSet:
         by_key = {column.replace("_", ""): column for column in self.known}
         if key in by_key:
             return by_key[key]
-        other = self.other_names.get(key)
-        if other is not None:
-            return None if other in names else other
+        for column, pattern in self.other_names.items():
+            if re.fullmatch(f"({pattern})s?[0-9]{{0,2}}", key):
+                return None if column in names else column
         if self._is_compound(name) or key in ORDINARY_NAMES:
             return None
         for known_key, column in by_key.items():
@@ -134,12 +153,10 @@ class ColumnSet:
         return None
 
     def _is_compound(self, name: str) -> bool:
-        """Whether a name is a known one with another word or number: `patient_age`, `image2`."""
-        spelt = SEPARATORS.sub("_", name.strip().casefold()).rstrip("0123456789")
+        """Whether a name is a known one with another word, such as `patient_age`."""
+        spelt = SEPARATORS.sub("_", name.strip().casefold())
         return any(
-            spelt == column
-            or spelt.startswith(f"{column}_")
-            or spelt.endswith(f"_{column}")
+            spelt.startswith(f"{column}_") or spelt.endswith(f"_{column}")
             for column in self.known
         )
 
@@ -149,11 +166,7 @@ MANIFEST_COLUMNS = ColumnSet(
 )
 CASE_COLUMNS = ColumnSet(
     known=("file", "size_mm", "external_id", "roi", "roi_space", "priority"),
-    other_names={
-        "filename": "file",
-        "image": "file",
-        **SIZE_NAMES,
-    },
+    other_names={"file": OTHER_NAMES["image"], SIZE_COLUMN: SIZE_NAMES},
 )
 """The columns of a table of cases that the page sends together."""
 
@@ -170,6 +183,9 @@ def _check_no_repeats(names: Sequence[str], line: int) -> None:
 
 def _meant_reader(name: str) -> str | None:
     """The column `reader_NAME` that a name such as `Reader kim` is a slip of."""
+    numbered = READER_WITH_NUMBER.fullmatch(identity_key(name))
+    if numbered is not None:
+        return f"{READER_PREFIX}{numbered[1]}"
     first, *rest = SEPARATORS.split(name.strip(), maxsplit=1)
     prefix = READER_PREFIX.rstrip("_")
     key = identity_key(first)

@@ -4,8 +4,9 @@ from collections.abc import Iterable
 
 from shared.domain.identity import identity_key
 
-MALIGNANT_WORDS = ("1", "true", "yes", "malignant", "악성")
-BENIGN_WORDS = ("0", "false", "no", "benign", "양성")
+MALIGNANT_WORDS = ("1", "1.0", "true", "yes", "malignant", "악성")
+BENIGN_WORDS = ("0", "0.0", "false", "no", "benign", "양성")
+"""pandas writes `1.0` and `0.0` if a label is missing somewhere in the table."""
 AMBIGUOUS_WORD = "양성"
 CLEARING_WORD = "악성"
 """`양성` is `benign` of a nodule, and `positive` of a test. So it counts only in a table that has

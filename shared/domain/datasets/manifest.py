@@ -5,8 +5,9 @@ cannot be trusted as a whole is refused; a row that cannot be trusted is refused
 """
 
 import math
+import posixpath
 import unicodedata
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -33,6 +34,7 @@ from shared.domain.decimals import is_decimal
 from shared.domain.identity import Spellings, identity_key
 from shared.domain.messages import Message
 from shared.domain.training.states import Split
+from shared.domain.typed_sizes import MAX_MM
 from shared.errors import InputError
 
 MANIFEST_FILE = "manifest.csv"
@@ -106,6 +108,7 @@ class Manifest:
     refused : the rows that cannot, by line
     ignored_columns : names of the columns that are ignored; `#3` is the third without a name
     encoding : None if the table came as text
+    sample : some words, by which a person sees whether a guessed encoding is right; else ""
     line_count : lines below the first that are not blank
     joined_sites : the other spellings of a site, by the one that is used
     """
@@ -116,6 +119,7 @@ class Manifest:
     encoding: Encoding | None
     delimiter: str
     line_count: int
+    sample: str = ""
     joined_sites: dict[str, tuple[str, ...]] = field(default_factory=dict)
 
     @property
@@ -175,7 +179,7 @@ def parse_manifest(
     except TableFault as fault:
         raise ManifestInvalid(path=source_name, problem=fault.problem) from fault
     reader = _RowReader(table, folder, required_columns)
-    results = [reader.read(record) for record in table.records]
+    results = _without_contradictions([reader.read(record) for record in table.records])
     return Manifest(
         rows=tuple(result for result in results if isinstance(result, Row)),
         refused=tuple(result for result in results if isinstance(result, RefusedRow)),
@@ -183,6 +187,7 @@ def parse_manifest(
         encoding=table.encoding,
         delimiter=table.delimiter,
         line_count=table.line_count,
+        sample=table.sample,
         joined_sites=reader.joined_sites,
     )
 
@@ -262,7 +267,7 @@ class _RowReader:
         for column, value in values.items():
             if REPLACEMENT_CHARACTER in value:
                 raise _Unusable("row-damaged", column=column)
-            if column in OPTIONAL_COLUMNS and _has_control_characters(value):
+            if _has_control_characters(value):
                 raise _Unusable("row-control", column=column)
         malignant = None
         if self._needs_label and "malignant" in values:
@@ -314,6 +319,41 @@ class _RowReader:
         return find_file(self._folder, name)
 
 
+def _without_contradictions(
+    results: Sequence[Row | RefusedRow],
+) -> list[Row | RefusedRow]:
+    """Refuse every row of an image that has both labels, because either may be the right one.
+
+    Rows of one image with different masks are different nodules.
+    """
+    lines: dict[tuple[str, str], dict[bool, int]] = {}
+    for result in results:
+        if isinstance(result, Row) and result.malignant is not None:
+            labels = lines.setdefault(_nodule_key(result), {})
+            labels.setdefault(result.malignant, result.line)
+    return [_or_contradiction(result, lines) for result in results]
+
+
+def _or_contradiction(
+    result: Row | RefusedRow, lines: Mapping[tuple[str, str], Mapping[bool, int]]
+) -> Row | RefusedRow:
+    if isinstance(result, RefusedRow):
+        return result
+    labels = lines.get(_nodule_key(result), {})
+    if labels.keys() != {True, False}:
+        return result
+    facts = {"malignant": labels[True], "benign": labels[False]}
+    problem = Message("row-contradiction", facts)
+    return RefusedRow(result.line, result.name, problem)
+
+
+def _nodule_key(row: Row) -> tuple[str, str]:
+    """The image and the mask of a row, equal for `a.png` and `./a.png`."""
+    paths = (posixpath.normpath(name) for name in (row.name, row.mask_name))
+    image, mask = (unicodedata.normalize("NFC", path) for path in paths)
+    return image, mask
+
+
 def length_problem(record: Record, columns: int) -> Message | None:
     """Why a row of more or fewer cells than columns cannot be trusted; None if it has as many."""
     cells = len(record.cells)
@@ -363,6 +403,8 @@ def _check_size(text: str | None) -> None:
         if "," in text and is_decimal(with_point):
             raise _Unusable("row-size-comma", size=text, point=with_point)
         raise _Unusable("row-size", size=text)
+    if float(text) > MAX_MM:
+        raise _Unusable("row-size-large", size=text, most=MAX_MM)
 
 
 def _check_split(text: str | None) -> None:

@@ -8,15 +8,20 @@ import codecs
 import csv
 import io
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
 from shared.domain.messages import Message
 
-DELIMITERS = (",", ";", "\t")
-SEPARATOR_LINE = re.compile(r'"?sep=(?P<delimiter>.)"?\s*', re.IGNORECASE | re.DOTALL)
-"""The first line by which Excel names the delimiter."""
+DELIMITERS = (",", ";", "\t", "|")
+SEPARATOR_LINE = re.compile(
+    r'"?sep=(?P<delimiter>.)(?P=delimiter)*"?\s*', re.IGNORECASE | re.DOTALL
+)
+"""The first line by which Excel names the delimiter. A program that wrote the table again has
+filled the line up with delimiters.
+"""
 BYTE_ORDER_MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
     (codecs.BOM_UTF32_LE, "utf-32-le"),
@@ -29,6 +34,16 @@ HEAD_BYTES = 400
 """Bytes in which UTF-16 without a mark is recognised."""
 MIN_NUL_SHARE = 0.25
 """Share of character pairs with a NUL from which a text is UTF-16: its first line is mostly ASCII."""
+MIN_KOREAN_SHARE = 0.8
+"""Share of common Korean syllables among the letters that are not ASCII, from which a text is
+CP949. Nearly all bytes of Latin-1 and of Chinese encodings are some text of CP949, but no
+Korean one.
+"""
+FIRST_COMMON_BYTE = 0xA1
+"""Both bytes of the 2,350 common syllables (KS X 1001) are at least this; those of the rare
+ones are not."""
+WORD = re.compile(r"[^\W\x00-\x7f]\w*")
+SAMPLE_WORDS = 3
 
 
 class TableFault(Exception):
@@ -69,6 +84,7 @@ class TableText:
     header : the names of the columns
     records : the rows below it, without blank lines
     encoding : None if the table came as text
+    sample : some words, by which a person sees whether a guessed encoding is right; else ""
     line_count : lines below the header that are not blank; more than there are records if a cell
         runs over several lines
     """
@@ -77,6 +93,7 @@ class TableText:
     records: tuple[Record, ...]
     delimiter: str
     encoding: Encoding | None
+    sample: str
     line_count: int
 
 
@@ -95,7 +112,7 @@ def decode_table(data: bytes) -> tuple[str, Encoding]:
     """Return the text of a file and its encoding.
 
     The first of these that fits is taken: a byte order mark; UTF-16 by its NUL bytes; UTF-8; CP949,
-    which a Korean Windows writes. Raises TableFault.
+    which a Korean Windows writes, if the letters are Korean. Raises TableFault.
     """
     for mark, codec in BYTE_ORDER_MARKS:
         if data.startswith(mark):
@@ -106,12 +123,14 @@ def decode_table(data: bytes) -> tuple[str, Encoding]:
     try:
         return data.decode("utf-8"), Encoding.UTF8
     except UnicodeDecodeError as error:
-        first_wrong_byte = error.start
+        line = data.count(b"\n", 0, error.start) + 1
     try:
-        return data.decode("cp949"), Encoding.CP949
+        text = data.decode("cp949")
     except UnicodeDecodeError:
-        line = data.count(b"\n", 0, first_wrong_byte) + 1
         raise TableFault("table-encoding", line=line) from None
+    if not _is_korean(text):
+        raise TableFault("table-not-korean", line=line, sample=_sample(text))
+    return text, Encoding.CP949
 
 
 def read_table_text(
@@ -128,7 +147,8 @@ def read_table_text(
         lines = lines[1:]
         skipped_lines = 1
     else:
-        delimiter = _delimiter(lines[0]) if lines else DELIMITERS[0]
+        first_line = next((line for line in lines if line.strip()), "")
+        delimiter = _delimiter(first_line)
     records: list[Record] = []
     for record in _records(lines, delimiter, skipped_lines):
         if record.is_blank:
@@ -137,14 +157,49 @@ def read_table_text(
             raise TableFault("table-too-long", most=max_rows)
         records.append(record)
     header, *rows = records or [Record(line=1, cells=())]
+    _check_line_ends(header, rows)
     lines_below = lines[header.line - skipped_lines :]
     return TableText(
         header=header,
         records=tuple(rows),
         delimiter=delimiter,
         encoding=encoding,
+        sample=_sample(text) if encoding is Encoding.CP949 else "",
         line_count=sum(1 for line in lines_below if line.strip(f"\r\n\t {delimiter}")),
     )
+
+
+def _check_line_ends(header: Record, rows: Sequence[Record]) -> None:
+    """Refuse a table whose rows all end with a delimiter more than its first line.
+
+    Whether the column that has no name is the last one is not known.
+    """
+    columns = len(header.cells)
+    if rows and all(
+        len(row.cells) > columns and not any(row.cells[columns:]) for row in rows
+    ):
+        raise TableFault("table-line-ends", line=header.line)
+
+
+def _is_korean(text: str) -> bool:
+    counts = {
+        letter: count
+        for letter, count in Counter(text).items()
+        if not letter.isascii() and letter.isalpha()
+    }
+    common = sum(counts[letter] for letter in counts if _is_common_korean(letter))
+    return common >= MIN_KOREAN_SHARE * sum(counts.values())
+
+
+def _is_common_korean(letter: str) -> bool:
+    is_syllable = "가" <= letter <= "힣"
+    return is_syllable and min(letter.encode("cp949")) >= FIRST_COMMON_BYTE
+
+
+def _sample(text: str) -> str:
+    """The first words with letters that are not ASCII."""
+    words = dict.fromkeys(match[0] for match in WORD.finditer(text))
+    return " ".join(list(words)[:SAMPLE_WORDS])
 
 
 def _decoded(data: bytes, codec: str) -> tuple[str, Encoding]:

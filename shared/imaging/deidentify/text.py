@@ -1,8 +1,8 @@
 """Finds lines of text that are burnt into the picture, such as a name on a banner.
 
 The text is located and never read. Letters are light on dark or dark on light, on an even
-background. They are looked for in the whole picture, because a file's list of regions need not
-say where its text is.
+background, in rows or in columns. They are looked for in the whole picture, because a file's list
+of regions need not say where its text is.
 """
 
 from collections.abc import Iterator, Sequence
@@ -17,9 +17,7 @@ from shared.imaging.image import Box
 Grey = NDArray[np.uint8]
 
 STROKE_PX = 11
-MIN_CONTRAST = 50
-"""Maximum width and minimum contrast, of 255, of a structure that may be a stroke of a letter.
-"""
+"""Maximum width of a structure that may be a stroke of a letter."""
 MIN_STROKE_SHARES = (0.0, 0.5)
 """Smallest contrast of a stroke as a share of the largest contrast close to it. With 0 the faint
 strokes of tiny letters hold together; with the other the soft edges between letters do not join
@@ -31,14 +29,17 @@ height.
 
 Letters may touch each other.
 """
+MAX_SIDE_PX = MAX_WIDTH_RATIO * LETTER_HEIGHT_PX[1]
+TRANSPOSED = [1, 0, 3, 2]
+"""The order of left, top, width and height in the transposed picture."""
 MIN_LETTER_SHARE = 0.005
-MAX_LETTER_SHARE = 0.09
+MAX_LETTER_SHARE = 0.25
 """Smallest and largest height of a letter as a share of the picture's height. The picture is
 searched at as many halves of its size as these letters need: those on a phone's photo of a screen
 are large."""
 SURROUND_PX = 2
-MAX_BACKGROUND_DEVIATION = 10.0
-"""Standard deviation of grey close around a letter. A screen is even; tissue has speckle."""
+"""Width of the background around a letter that must be even. A screen is even; tissue has
+speckle."""
 MAX_GAP = 1.3
 MAX_SHIFT = 0.5
 MAX_HEIGHT_RATIO = 1.6
@@ -47,9 +48,8 @@ MAX_HEIGHT_RATIO = 1.6
 They are its distance and its vertical shift, both as shares of the height, and the ratio of the
 heights.
 """
-MIN_TEXT_LETTERS = 3
-"""Letters in a line that count as text: a short name has three. In 851 public images cropped to
-the tissue, all lines found are text (`docs/measurements.md`)."""
+MIN_COLUMN_LETTERS = 4
+"""Letters in a column that count as text: calipers and scales have three marks in a column."""
 MAX_WORD_GAP = 4.0
 """Distance, in heights of a line, of further letters that belong to it even if they are few."""
 SOFT_EDGE_SHARE = 0.1
@@ -61,6 +61,31 @@ lines."""
 
 
 @dataclass(frozen=True)
+class _Look:
+    """What letters of a line look like: the fewer they are, the more even is their background.
+
+    Attributes
+    ----------
+    max_deviation : largest standard deviation of grey close around a letter
+    min_letters : letters in a line that count as text
+    """
+
+    max_deviation: float
+    min_letters: int
+
+
+LOOKS_BY_CONTRAST = {
+    50: (
+        _Look(max_deviation=10.0, min_letters=3),
+        _Look(max_deviation=2.0, min_letters=2),
+    ),
+    20: (_Look(max_deviation=3.0, min_letters=3),),
+}
+"""What letters look like, by the smallest contrast of their strokes, of 255. In 851 public images
+cropped to the tissue, all lines found are text (`docs/measurements.md`)."""
+
+
+@dataclass(frozen=True)
 class TextLine:
     """A line of text: its place in the picture, and an estimate of the number of its letters."""
 
@@ -69,7 +94,8 @@ class TextLine:
 
     def place(self, picture: Box) -> Box:
         """Return the box with the soft edges of the letters."""
-        margin = max(MIN_SOFT_EDGE_PX, round(SOFT_EDGE_SHARE * self.box.height))
+        letter_height = min(self.box.width, self.box.height)
+        margin = max(MIN_SOFT_EDGE_PX, round(SOFT_EDGE_SHARE * letter_height))
         return self.box.grow(margin, picture)
 
 
@@ -100,7 +126,9 @@ class _Letter:
 
 
 def find_text_lines(pixels: Grey) -> tuple[TextLine, ...]:
-    """Find the lines of letters on an even background.
+    """Find the rows and columns of letters on an even background.
+
+    A column that overlaps a row consists of letters of rows below each other, and is none.
 
     Parameters
     ----------
@@ -110,13 +138,20 @@ def find_text_lines(pixels: Grey) -> tuple[TextLine, ...]:
     -------
     The lines in pixels of the picture, from top to bottom; none overlaps another.
     """
-    lines: list[TextLine] = []
+    rows: list[TextLine] = []
+    columns: list[TextLine] = []
     for scale in _scales(pixels):
         scaled = _shrink(pixels, scale)
         for picture in (scaled, 255 - scaled):
-            seen_lines = _find_lines(np.asarray(picture, np.uint8))
-            lines += [_enlarged(line, scale, pixels) for line in seen_lines]
-    return _without_overlaps(lines)
+            seen_rows, seen_columns = _find_lines(np.asarray(picture, np.uint8))
+            rows += [_enlarged(line, scale, pixels) for line in seen_rows]
+            columns += [_enlarged(line, scale, pixels) for line in seen_columns]
+    free_columns = [
+        column
+        for column in columns
+        if not any(_overlap(column.box, row.box) for row in rows)
+    ]
+    return _without_overlaps([*rows, *free_columns])
 
 
 def _scales(pixels: Grey) -> Iterator[int]:
@@ -187,23 +222,40 @@ def _enclosing(boxes: Sequence[Box]) -> Box:
     return Box(x=left, y=top, width=right - left, height=bottom - top)
 
 
-def _find_lines(pixels: Grey) -> list[TextLine]:
-    """Find the lines of light letters at one scale."""
+def _find_lines(pixels: Grey) -> tuple[list[TextLine], list[TextLine]]:
+    """Find the rows and the columns of light letters at one scale."""
     contrast = _contrast(pixels)
-    lines: list[TextLine] = []
-    for share in MIN_STROKE_SHARES:
-        strokes = _strokes(contrast, share)
-        lines += _join_to_lines(_find_letters(pixels, strokes))
-    return lines
+    rows: list[TextLine] = []
+    columns: list[TextLine] = []
+    for min_contrast, looks in LOOKS_BY_CONTRAST.items():
+        for share in MIN_STROKE_SHARES:
+            strokes = _strokes(contrast, min_contrast, share)
+            boxes, deviations = _find_components(pixels, strokes)
+            for look in looks:
+                even_boxes = boxes[deviations <= look.max_deviation]
+                rows += _join_to_lines(_letters(even_boxes), look.min_letters)
+                min_letters = max(look.min_letters, MIN_COLUMN_LETTERS)
+                lying_letters = _letters(even_boxes[:, TRANSPOSED])
+                lines = _join_to_lines(lying_letters, min_letters)
+                columns += [_transposed(line) for line in lines]
+    return rows, columns
 
 
-def _join_to_lines(letters: Sequence[_Letter]) -> list[TextLine]:
+def _transposed(line: TextLine) -> TextLine:
+    box = line.box
+    return TextLine(
+        box=Box(x=box.y, y=box.x, width=box.height, height=box.width),
+        letters=line.letters,
+    )
+
+
+def _join_to_lines(letters: Sequence[_Letter], min_letters: int) -> list[TextLine]:
     letters = sorted(letters, key=lambda letter: letter.left)
     line_lengths, previous = _chains(letters)
     lines: list[TextLine] = []
     is_used = [False] * len(letters)
     for last in sorted(range(len(letters)), key=lambda index: -line_lengths[index]):
-        if line_lengths[last] < MIN_TEXT_LETTERS:
+        if line_lengths[last] < min_letters:
             break
         chain = _chain(last, previous)
         if any(is_used[index] for index in chain):
@@ -275,23 +327,33 @@ def _box(letter: _Letter) -> Box:
     return Box(x=letter.left, y=letter.top, width=letter.width, height=letter.height)
 
 
-def _find_letters(pixels: Grey, strokes: Grey) -> list[_Letter]:
+def _find_components(
+    pixels: Grey, strokes: Grey
+) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Return the box of each component that may be a letter, and how uneven the grey around it is.
+
+    The boxes are left, top, width and height, (N, 4); the standard deviations (N,). The most even
+    come first.
+    """
     _, _, stats, _ = cv2.connectedComponentsWithStats(strokes, connectivity=8)
     boxes = np.asarray(stats, np.int32)[1:, :4]
+    longer_sides = boxes[:, 2:].max(axis=1)
+    boxes = boxes[(longer_sides >= LETTER_HEIGHT_PX[0]) & (longer_sides <= MAX_SIDE_PX)]
+    deviations = _background_deviations(pixels, strokes, boxes)
+    order = np.argsort(deviations, kind="stable")[:MAX_LETTERS]
+    return boxes[order], deviations[order]
+
+
+def _letters(boxes: NDArray[np.int32]) -> list[_Letter]:
+    """Return the components that have the size of a letter."""
     widths = boxes[:, cv2.CC_STAT_WIDTH]
     heights = boxes[:, cv2.CC_STAT_HEIGHT]
     min_height, max_height = LETTER_HEIGHT_PX
     has_letter_height = (heights >= min_height) & (heights <= max_height)
     has_letter_width = widths <= MAX_WIDTH_RATIO * heights
-    boxes = boxes[has_letter_height & has_letter_width]
-    if not len(boxes):
-        return []
-    deviations = _background_deviations(pixels, strokes, boxes)
-    order = np.argsort(deviations, kind="stable")[:MAX_LETTERS]
-    is_even = deviations[order] <= MAX_BACKGROUND_DEVIATION
     return [
         _Letter(left=int(left), top=int(top), width=int(width), height=int(height))
-        for left, top, width, height in boxes[order[is_even]]
+        for left, top, width, height in boxes[has_letter_height & has_letter_width]
     ]
 
 
@@ -302,10 +364,10 @@ def _contrast(pixels: Grey) -> Grey:
     return np.asarray(cv2.subtract(pixels, background), np.uint8)
 
 
-def _strokes(contrast: Grey, share: float) -> Grey:
+def _strokes(contrast: Grey, min_contrast: int, share: float) -> Grey:
     """Return 1 where a stroke may be: with at least this share of the contrast close to it."""
     kernel = np.ones((STROKE_PX, STROKE_PX), np.uint8)
-    is_stroke = contrast > MIN_CONTRAST
+    is_stroke = contrast > min_contrast
     if share:
         is_stroke &= contrast >= share * cv2.dilate(contrast, kernel)
     return is_stroke.astype(np.uint8)

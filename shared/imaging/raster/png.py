@@ -4,7 +4,9 @@ Pillow drops the low bits of all but plain grey. Therefore libpng reads them thr
 """
 
 from collections.abc import Iterator
-from struct import unpack_from
+from os import SEEK_CUR
+from struct import unpack, unpack_from
+from typing import BinaryIO
 
 import imagecodecs
 import numpy as np
@@ -15,6 +17,8 @@ from shared.imaging.raster.samples import Samples
 SIGNATURE = b"\x89PNG\r\n\x1a\n"
 DEPTH_OFFSET = 24
 WIDE_BITS = 16
+CHUNK_HEADER_BYTES = 8
+CHECKSUM_BYTES = 4
 
 
 def is_wide_png(data: bytes) -> bool:
@@ -49,6 +53,17 @@ def png_chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         size, name = unpack_from(">I4s", data, offset)
         yield name, data[offset : offset + size + 12]
         offset += size + 12
+
+
+def read_exif(stream: BinaryIO) -> bytes:
+    """Return the EXIF block of a PNG, which may follow its pixels (11.3.3.2); empty without one."""
+    stream.seek(len(SIGNATURE))
+    while len(header := stream.read(CHUNK_HEADER_BYTES)) == CHUNK_HEADER_BYTES:
+        size, name = unpack(">I4s", header)
+        if name == b"eXIf":
+            return stream.read(size)
+        stream.seek(size + CHECKSUM_BYTES, SEEK_CUR)
+    return b""
 
 
 def _significant_bits(data: bytes, highest: int) -> int | None:

@@ -22,7 +22,7 @@ from shared.imaging.raster.orientation import (
     Orientation,
     orientation_of,
 )
-from shared.imaging.raster.png import is_wide_png, read_wide_png
+from shared.imaging.raster.png import is_wide_png, read_exif, read_wide_png
 from shared.imaging.raster.samples import Samples
 from shared.imaging.raster.tiff import read_plain_samples, read_tiff_header
 
@@ -55,7 +55,7 @@ def read_header(stream: BinaryIO, image_format: ImageFormat, limits: Limits) -> 
                 check_jpeg(stream.read(JPEG_HEADER_BYTES))
                 stream.seek(0)
             image = open_image(stream, image_format)
-            orientation = _orientation(image)
+            orientation = _orientation(image, stream)
             width, height = orientation.size(*image.size)
             has_more_pages = _has_more_pages(image)
         return Header(
@@ -95,8 +95,9 @@ def read_samples(data: bytes, image_format: str) -> Samples:
         if header.has_plain_samples:
             return read_plain_samples(data, header)
         return _tiff_samples(data, header.orientation)
-    image = open_image(BytesIO(data), image_format)
-    orientation = _orientation(image)
+    stream = BytesIO(data)
+    image = open_image(stream, image_format)
+    orientation = _orientation(image, stream)
     if is_wide_png(data):
         return read_wide_png(data, orientation)
     return _byte_samples(image, orientation)
@@ -113,16 +114,21 @@ def _has_more_pages(image: Image.Image) -> bool:
     return image.format == "WEBP" and bool(getattr(image, "is_animated", False))
 
 
-def _orientation(image: Image.Image) -> Orientation:
-    """Return the EXIF orientation, read from the bytes before the pixels.
+def _orientation(image: Image.Image, stream: BinaryIO) -> Orientation:
+    """Return the EXIF orientation. The stream is where it was afterwards.
 
     libheif turns HEIC by the file's own transformations, which EXIF may only repeat.
     """
-    if image.format == "HEIF" or "exif" not in image.info:
+    if image.format == "HEIF":
         return UPRIGHT
+    block = image.info.get("exif", b"")
+    if image.format == "PNG" and not block:
+        position = stream.tell()
+        block = read_exif(stream)
+        stream.seek(position)
     exif = Image.Exif()
     try:
-        exif.load(image.info["exif"])
+        exif.load(block)
         number = exif.get(ORIENTATION_TAG)
     except EXIF_ERRORS:
         # A broken block says nothing about orientation, and the picture is whole without it.
@@ -158,8 +164,10 @@ def _byte_samples(image: Image.Image, orientation: Orientation) -> Samples:
         )
     image.load()
     indices = None
+    palette_peak = None
     if image.mode == "P":
         indices = np.asarray(image)
+        palette_peak = max(image.getpalette() or [0])
     alpha = None
     if image.mode in TRANSPARENT_MODES or "transparency" in image.info:
         image = image.convert("RGBA")
@@ -169,4 +177,10 @@ def _byte_samples(image: Image.Image, orientation: Orientation) -> Samples:
         colour = np.asarray(image.convert("L"))
     else:
         colour = np.asarray(image.convert("RGB"))
-    return Samples(colour=colour, alpha=alpha, indices=indices, orientation=orientation)
+    return Samples(
+        colour=colour,
+        alpha=alpha,
+        indices=indices,
+        palette_peak=palette_peak,
+        orientation=orientation,
+    )

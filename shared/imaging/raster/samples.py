@@ -7,15 +7,25 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.domain.results.findings import Finding
-from shared.imaging.grey import scale_to_byte, to_grey, white_level
+from shared.imaging.grey import (
+    palette_white_level,
+    scale_to_byte,
+    to_grey,
+    white_level,
+)
 from shared.imaging.raster.orientation import UPRIGHT, Orientation
 
 BYTE_BITS = 8
+OPAQUE = 255
 BLANK_RANGE = 8
 """Grey levels between the darkest and the brightest pixel of a picture that shows nothing."""
+MIN_HIDDEN_SHARE = 0.01
+MIN_EVEN_SHARE = 0.75
+"""Transparent pixels, as a share of the picture, that may hide a part of it; and the share of them
+that differ by less than BLANK_RANGE from their median if they are a background, with soft edges."""
 ALPHA_IGNORED = Finding(
     "alpha-ignored",
-    "The transparency of the file hides the whole picture, so it was ignored. "
+    "The transparency of the file hides the picture or a part of it, so it was ignored. "
     "If something else should be seen, export the picture without transparency.",
 )
 
@@ -32,6 +42,7 @@ class Samples:
     white_is_zero : whether 0 is white
     alpha : (height, width) opacity with the same depth, 0 is transparent; None: all is opaque
     indices : (height, width) palette indices; None without a palette
+    palette_peak : greatest value in the palette; None without one
     orientation : how the picture is made upright
     is_upright : whether the decoder has turned the picture
     """
@@ -42,6 +53,7 @@ class Samples:
     white_is_zero: bool = False
     alpha: NDArray[np.unsignedinteger] | None = None
     indices: NDArray[np.uint8] | None = None
+    palette_peak: int | None = None
     orientation: Orientation = UPRIGHT
     is_upright: bool = False
 
@@ -74,6 +86,8 @@ class Samples:
     def _white_level(self) -> tuple[int, tuple[Finding, ...]]:
         if self.is_depth_certain:
             return 2**self.bits - 1, ()
+        if self.palette_peak is not None:
+            return palette_white_level(self.palette_peak)
         return white_level(self.colour, self.bits)
 
     def _opaque_value(self, white: int) -> int:
@@ -90,12 +104,22 @@ def _on_black(
 ) -> tuple[NDArray[np.uint8], tuple[Finding, ...]]:
     """Lay a picture on black, which is the background of ultrasound images.
 
-    An opacity that leaves nothing to see of the picture is not one: some programs write 0
-    everywhere. It is ignored, with a finding.
+    An opacity that hides or dims more than an even background is not one: some programs write 0
+    everywhere, others a copy of the grey. It is ignored, with a finding.
     """
+    if _hides_picture(colour, opacity):
+        return colour, (ALPHA_IGNORED,)
     if colour.ndim == 3:
         opacity = np.repeat(opacity[..., None], 3, axis=2)
-    laid = np.asarray(cv2.multiply(colour, opacity, scale=1 / 255), np.uint8)
-    if np.ptp(laid) < BLANK_RANGE <= np.ptp(colour):
-        return colour, (ALPHA_IGNORED,)
-    return laid, ()
+    return np.asarray(cv2.multiply(colour, opacity, scale=1 / 255), np.uint8), ()
+
+
+def _hides_picture(colour: NDArray[np.uint8], opacity: NDArray[np.uint8]) -> bool:
+    """Return whether what is not opaque is more than an even background."""
+    hidden = colour[opacity < OPAQUE]
+    if len(hidden) < MIN_HIDDEN_SHARE * opacity.size or not np.ptp(colour):
+        return False
+    levels = hidden.reshape(len(hidden), -1).astype(np.int16)
+    distances = np.abs(levels - np.median(levels, axis=0)).max(axis=1)
+    is_even = (distances < BLANK_RANGE).mean() >= MIN_EVEN_SHARE
+    return not is_even

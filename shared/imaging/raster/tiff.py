@@ -1,4 +1,4 @@
-"""Reads TIFF (TIFF 6.0).
+"""Reads TIFF (TIFF 6.0) and BigTIFF.
 
 tifffile reads grey and RGB as they are stored, at every depth: Pillow would drop the low bits of
 colours, and would not honour the polarity of deep grey. Pillow reads what needs another decoder:
@@ -24,6 +24,8 @@ from shared.imaging.raster.orientation import (
 from shared.imaging.raster.samples import BYTE_BITS, Samples
 
 FILE_HEADER_BYTES = 8
+BIG_SIGNATURES = (b"II+\0", b"MM\0+")
+"""BigTIFF: offsets of 8 bytes, and a header of twice the size."""
 WIDTH, HEIGHT = 256, 257
 BITS_PER_SAMPLE = 258
 COMPRESSION = 259
@@ -96,7 +98,13 @@ def read_tiff_header(stream: BinaryIO) -> TiffHeader:
     UnsupportedImage
         if it is of a kind that is not read.
     """
-    tags = ImageFileDirectory_v2(stream.read(FILE_HEADER_BYTES))
+    start = stream.read(FILE_HEADER_BYTES)
+    byte_order = start[:2]
+    if start.startswith(BIG_SIGNATURES):
+        # Pillow knows BigTIFF by the signature of its little-endian form alone.
+        rest = start[4:] + stream.read(FILE_HEADER_BYTES)
+        start = BIG_SIGNATURES[0] + rest
+    tags = ImageFileDirectory_v2(start, prefix=byte_order)
     stream.seek(tags.next)
     tags.load(stream)
     depths = _numbers(tags, BITS_PER_SAMPLE, default=1)

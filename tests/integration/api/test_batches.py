@@ -136,7 +136,6 @@ def test_one_bad_row_never_refuses_the_others(send, operator):
         "other.png,,,,,": "row-invalid",
         "other.png,1,,,,mine": "row-invalid",
         "other.png,1,,,a\0b,": "row-invalid",
-        "good.png,0,,,,": "label-differs",
         "good.png,true,,,,": "known",
         "good.png,1,,P-9,,": "patient-differs",
         "other.png,0,,,,": "added",
@@ -157,6 +156,15 @@ def test_one_bad_row_never_refuses_the_others(send, operator):
     )
 
 
+def test_an_image_with_both_labels_is_refused_in_both_rows_or_if_the_dataset_has_it(
+    send,
+):
+    files = {"a.png": png(1), "b.png": png(2)}
+    answer = send(["a.png,1,,,,", "b.png,1,,,,", "a.png,0,,,,"], files)
+    assert codes(answer) == ["row-invalid", "added", "row-invalid"]
+    assert codes(send(["b.png,0,,,,"], files)) == ["label-differs"]
+
+
 def test_a_name_is_only_a_name_and_never_a_path(send, settings):
     for name in (
         "../../etc/passwd",
@@ -175,9 +183,9 @@ def test_a_name_is_only_a_name_and_never_a_path(send, settings):
     assert not list(settings.home.glob("**/passwd"))
 
 
-def test_a_file_name_with_a_nul_character_counts_as_missing(send):
+def test_a_file_name_with_a_nul_character_is_refused(send):
     answer = send(["a\0.png,1,,,,", "b.png,1,,,,"], {"b.png": png(1)})
-    assert (answer.status_code, codes(answer)) == (200, ["file-missing", "added"])
+    assert (answer.status_code, codes(answer)) == (200, ["row-invalid", "added"])
 
 
 def test_a_hash_identifies_images_of_the_dataset_and_imports_no_other_object(
@@ -189,7 +197,7 @@ def test_a_hash_identifies_images_of_the_dataset_and_imports_no_other_object(
         f"{sha(png(1))},1,{sha(mask(1))},P-1,,",
         f"{sha(png(1))},0,,,,",
         f"{sha(png(1))},1,{sha(mask(2))},,,",
-        f"{sha(png(1))},1,,P-2,,",
+        f"{sha(png(1))},1,{sha(mask(1))},P-2,,",
         f"{stored},1,,,,",
     ]
     assert codes(send(lines, {})) == [
@@ -337,6 +345,7 @@ def test_a_manifest_is_read_and_nothing_is_stored(operator):
     refused = answer.pop("refused")
     assert answer == {
         "encoding": "CP949",
+        "sample": "악성 양성",
         "delimiter": ";",
         "lines": 4,
         "ignored_columns": ["margin"],
@@ -423,6 +432,7 @@ def test_a_table_of_cases_is_read_for_submitters(as_role):
     refused = answer.pop("refused")
     assert answer == {
         "encoding": "CP949",
+        "sample": "소견 결절",
         "delimiter": ";",
         "ignored_columns": ["소견"],
         "rows": [{"line": 2, "cells": {"file": "결절.png", "size_mm": "1,4 cm"}}],

@@ -60,10 +60,18 @@ def test_an_image_listed_twice_is_studied_once(open_folder):
     )
 
 
-def test_an_image_with_both_labels_is_left_out_and_named(open_folder):
-    folder = open_folder("image,malignant\na.png,1\nb.png,0\na.png,0\n")
+def test_an_image_with_both_labels_under_two_names_is_left_out_and_named(
+    open_folder, tmp_path, pictures
+):
+    (tmp_path / "copy.png").write_bytes(pictures["a.png"])
+    folder = open_folder("image,malignant\na.png,1\nb.png,0\ncopy.png,0\n")
     assert [image.name for image in folder.images] == ["b.png"]
-    assert folder.contradictory_images == ("a.png", "a.png")
+    assert folder.contradictory_images == ("a.png", "copy.png")
+
+
+def test_a_table_that_gives_one_image_both_labels_is_refused(open_folder):
+    with pytest.raises(RowInvalid, match="malignant in line 2 and benign in line 4"):
+        open_folder("image,malignant\na.png,1\nb.png,0\na.png,0\n")
 
 
 def test_two_nodules_of_one_image_stay_together_though_the_patient_is_unknown(

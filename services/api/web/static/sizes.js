@@ -6,6 +6,8 @@ const LENGTH = "([0-9]+(?:\\.[0-9]*|,[0-9]{1,2})?|\\.[0-9]+|,[0-9]{1,2})\\s*(mm|
 const RAISED_DIGIT = /\p{No}/u;
 const TYPED = new RegExp(`^${LENGTH}(?:\\s*[x×*]\\s*${LENGTH})?(?:\\s*[x×*]\\s*${LENGTH})?$`, "i");
 export const MAX_MM = 300;
+// Lengths that differ more, one of them without a unit of its own, were typed in different units: "14 x 9 x 1.2 cm".
+const MAX_SIDES_RATIO = 5;
 export const MIN_USUAL_MM = 2;
 const MAX_USUAL_MM = 100;
 
@@ -15,6 +17,8 @@ export function readSize(text) {
   const match = TYPED.exec(String(text).normalize("NFKC").trim());
   if (!match || RAISED_DIGIT.test(String(text))) return null;
   const sides = sidesMm(match.slice(1));
+  const hasAllUnits = sides.length === match.slice(1).filter((part, index) => index % 2 && part).length;
+  if (!hasAllUnits && Math.max(...sides) > MAX_SIDES_RATIO * Math.min(...sides)) return null;
   const mm = hundredth(Math.max(...sides));
   return mm > 0 ? { mm, hasUnit: match.slice(1).some((part, index) => index % 2 && part) } : null;
 }

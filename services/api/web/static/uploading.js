@@ -9,7 +9,7 @@ import { sentence, t } from "./words.js";
 
 const MAX_ROWS = 200, MAX_BYTES = 8 * 1024 * 1024, MAX_HASHES = 5000, MAX_ATTEMPTS = 5, FIRST_WAIT_S = 2, MAX_THUMBNAILS = 12;
 const COLUMNS = ["image", "malignant", "mask", "patient", "site", "size_mm", "split", "tirads"];
-const DELIMITERS = { ",": "comma", ";": "semicolon", "\t": "tab" };
+const DELIMITERS = { ",": "comma", ";": "semicolon", "\t": "tab", "|": "bar" };
 const LABELS = new Map([[true, "1"], [false, "0"], [null, ""]]);
 const dataset = byId("holds").dataset.dataset, route = `/v1/datasets/${dataset}`;
 const baseName = (path) => path.split(/[\\/]/).pop();
@@ -223,7 +223,7 @@ function lineRanges(lines) {
 // How the table was read, and what it holds.
 function showTable(table) {
   const parts = [
-    t("datasets.upload.read_as", { encoding: table.encoding, delimiter: t(`datasets.delimiter.${DELIMITERS[table.delimiter]}`), rows: table.rows.length + table.refused.length, lines: table.lines }),
+    t("datasets.upload.read_as", { encoding: table.sample ? `${table.encoding} (${table.sample})` : table.encoding, delimiter: t(`datasets.delimiter.${DELIMITERS[table.delimiter]}`), rows: table.rows.length + table.refused.length, lines: table.lines }),
     t("datasets.upload.classes", { malignant: table.malignant, benign: table.benign, unlabelled: table.without_label }),
     t("datasets.upload.people", { patients: table.patients, unknown: table.without_patient }),
     ...(Object.keys(table.sites).length ? [t("datasets.upload.sites", { sites: Object.entries(table.sites).map(([site, n]) => `${site} (${n})`).join(", ") })] : []),

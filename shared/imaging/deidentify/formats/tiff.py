@@ -25,6 +25,7 @@ FORMAT_BY_TYPE = {
     11: "f",
     12: "d",
     7: "B",
+    16: "Q",
 }
 """`struct` format of a value by the TIFF field type."""
 COUNTS_BY_OFFSETS = {273: 279, 324: 325}
@@ -64,13 +65,51 @@ PIXEL_TAGS = {
 }
 UNDEFINED = 7
 LONG = 4
+LONG8 = 16
+VERSION = 42
+BIG_VERSION = 43
 HEADER_LINK_OFFSET = 4
 INLINE_BYTES = 4
 """Largest value that is stored in a directory entry itself."""
-ENTRY_BYTES = 12
 MAX_PAGES = 1000
 MAX_VALUES = 200_000
 SLACK_BYTES = 1 << 20
+
+
+@dataclass(frozen=True)
+class _Layout:
+    """The `struct` formats of the parts of a file, with the byte order.
+
+    Attributes
+    ----------
+    link : position of the offset of the first directory
+    offset : format of an offset in the file, which is also the room for a value in an entry
+    count : format of the number of entries
+    entry : format of tag, type and number of values
+    """
+
+    link: int
+    offset: str
+    count: str
+    entry: str
+
+
+def _layout(data: bytes, order: str) -> _Layout:
+    """The layout of TIFF, or of BigTIFF, which has offsets of 8 bytes."""
+    (version,) = unpack_from(f"{order}H", data, 2)
+    if version == BIG_VERSION:
+        return _Layout(
+            link=2 * HEADER_LINK_OFFSET,
+            offset=f"{order}Q",
+            count=f"{order}Q",
+            entry=f"{order}HHQ",
+        )
+    return _Layout(
+        link=HEADER_LINK_OFFSET,
+        offset=f"{order}I",
+        count=f"{order}H",
+        entry=f"{order}HHI",
+    )
 
 
 @dataclass(frozen=True)
@@ -120,7 +159,7 @@ class _Output:
 
 
 def clean_tiff(data: bytes) -> CleanedFile:
-    """Copy every page with its pixel tags, one page after the other.
+    """Copy every page with its pixel tags, one page after the other. BigTIFF becomes TIFF.
 
     Raises
     ------
@@ -129,7 +168,8 @@ def clean_tiff(data: bytes) -> CleanedFile:
     """
     order = "<" if data.startswith(b"II") else ">"
     removed: Counter[str] = Counter()
-    output = _Output(content=bytearray(data[:4] + bytes(4)), order=order)
+    header = data[:2] + pack(f"{order}H", VERSION) + bytes(4)
+    output = _Output(content=bytearray(header), order=order)
     link = HEADER_LINK_OFFSET
     for page in _pages(data, order, removed):
         link = _write_page(output, data=data, page=page, link=link, removed=removed)
@@ -142,41 +182,44 @@ def clean_tiff(data: bytes) -> CleanedFile:
 
 def _pages(data: bytes, order: str, removed: Counter[str]) -> Iterator[Page]:
     """Yield the pixel tags of each page. A chain of pages that returns to a page ends there."""
+    layout = _layout(data, order)
     visited: set[int] = set()
-    (offset,) = unpack_from(f"{order}I", data, HEADER_LINK_OFFSET)
+    (offset,) = unpack_from(layout.offset, data, layout.link)
     while offset and offset not in visited and len(visited) < MAX_PAGES:
         visited.add(offset)
-        (count,) = unpack_from(f"{order}H", data, offset)
+        (count,) = unpack_from(layout.count, data, offset)
+        offset += calcsize(layout.count)
         page: Page = {}
-        for index in range(count):
-            entry_offset = offset + 2 + ENTRY_BYTES * index
-            field = _read_field(data, order, offset=entry_offset, removed=removed)
+        for _ in range(count):
+            field = _read_field(data, layout, offset=offset, removed=removed)
             if field:
                 page[field.tag] = field
+            offset += calcsize(layout.entry) + calcsize(layout.offset)
         yield page
-        (offset,) = unpack_from(f"{order}I", data, offset + 2 + ENTRY_BYTES * count)
+        (offset,) = unpack_from(layout.offset, data, offset)
 
 
 def _read_field(
-    data: bytes, order: str, offset: int, removed: Counter[str]
+    data: bytes, layout: _Layout, offset: int, removed: Counter[str]
 ) -> _Field | None:
     """Read the field of a directory entry.
 
     The result is None if the field is not for the pixels.
     """
-    tag, field_type, count = unpack_from(f"{order}HHI", data, offset)
+    tag, field_type, count = unpack_from(layout.entry, data, offset)
     if tag not in PIXEL_TAGS or field_type not in FORMAT_BY_TYPE:
         is_known = tag in TiffTags.TAGS_V2
         removed[TiffTags.lookup(tag).name if is_known else UNNAMED] += 1
         return None
     if count > MAX_VALUES:
         raise ValueError("a directory entry holds more than an image needs")
-    value_format = order + FORMAT_BY_TYPE[field_type] * count
-    value_offset = offset + 8
-    if calcsize(value_format) > INLINE_BYTES:
-        (value_offset,) = unpack_from(f"{order}I", data, value_offset)
+    value_format = layout.entry[0] + FORMAT_BY_TYPE[field_type] * count
+    value_offset = offset + calcsize(layout.entry)
+    if calcsize(value_format) > calcsize(layout.offset):
+        (value_offset,) = unpack_from(layout.offset, data, value_offset)
     values = unpack_from(value_format, data, value_offset)
-    return _Field(tag=tag, type=field_type, values=values)
+    kept_type = LONG if field_type == LONG8 else field_type
+    return _Field(tag=tag, type=kept_type, values=values)
 
 
 def _write_page(

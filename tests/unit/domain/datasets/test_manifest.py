@@ -87,7 +87,7 @@ def test_the_encoding_is_recognised_and_said(encoding: str, said: str) -> None:
     assert manifest.ignored_columns == ("비고",)
 
 
-@pytest.mark.parametrize("delimiter", [",", ";", "\t"])
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
 @pytest.mark.parametrize("is_named", [True, False])
 def test_the_delimiter_is_recognised_and_said(delimiter: str, is_named: bool) -> None:
     first = f"sep={delimiter}\n" if is_named else ""
@@ -96,6 +96,43 @@ def test_the_delimiter_is_recognised_and_said(delimiter: str, is_named: bool) ->
     (row,) = manifest.rows
     assert (manifest.delimiter, row.fields["size_mm"]) == (delimiter, "12.5")
     assert row.line == (3 if is_named else 2)
+
+
+def test_a_line_that_names_the_delimiter_may_be_filled_up_with_it() -> None:
+    manifest = parse("sep=;;;\nimage;malignant\na.png;1\n")
+    assert (manifest.delimiter, manifest.row_count) == (";", 1)
+
+
+def test_blank_lines_above_the_names_do_not_hide_the_delimiter() -> None:
+    assert [row.line for row in rows_of("\n\nimage;malignant\na.png;1\n")] == [4]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "site"),
+    [("latin-1", "Ärzte"), ("latin-1", "Ågren"), ("gbk", "北京医院")],
+)
+def test_letters_that_are_only_by_chance_cp949_are_refused_with_a_sample(
+    encoding: str, site: str
+) -> None:
+    data = f"image,malignant,site\na.png,1,\nb.png,0,{site}\n".encode(encoding)
+    sample = site.encode(encoding).decode("cp949")
+    with pytest.raises(ManifestInvalid, match=rf"line 3 is not UTF-8 .*\({sample}\)"):
+        parse(data)
+
+
+def test_a_rare_syllable_among_common_ones_is_korean_and_shown() -> None:
+    text = "image,malignant,site,비고\na.png,1,서울병원,확인됬다\n"
+    manifest = parse(text.encode("cp949"))
+    assert manifest.rows[0].fields["site"] == "서울병원"
+    assert manifest.sample == "비고 서울병원 확인됬다"
+    assert parse(text).sample == ""
+
+
+def test_rows_that_all_end_with_one_more_delimiter_are_refused_in_one_sentence() -> (
+    None
+):
+    with pytest.raises(ManifestInvalid, match="every row has more cells"):
+        parse("image,malignant\na.png,1,\nb.png,0,\n")
 
 
 def test_lines_end_as_any_system_ends_them() -> None:
@@ -128,6 +165,23 @@ def test_a_size_is_a_plain_number_above_0(cell: str) -> None:
     ((line, code),) = problems(manifest)
     assert line == 2
     assert code == ("row-size-comma" if cell == "12,5" else "row-size")
+
+
+def test_a_size_is_at_most_that_of_a_form() -> None:
+    text = "image,malignant,size_mm\na.png,1,300\nb.png,1,301\nc.png,0,1e3\n"
+    manifest = parse(text)
+    assert problems(manifest) == [(3, "row-size-large"), (4, "row-size-large")]
+    assert "above 300 mm" in str(manifest.refused[0].problem)
+
+
+def test_an_image_with_both_labels_is_refused_with_both_lines() -> None:
+    text = (
+        "image,malignant,mask\na.png,1,\n./a.png,0,\nb.png,1,b1.png\nb.png,0,b2.png\n"
+        "c.png,1,\nc.png,1,\nd.png,,\nd.png,0,\n"
+    )
+    manifest = parse(text)
+    assert problems(manifest) == [(2, "row-contradiction"), (3, "row-contradiction")]
+    assert "malignant in line 2 and benign in line 3" in str(manifest.refused[1].error)
 
 
 def test_a_decimal_comma_is_refused_with_what_to_write() -> None:
@@ -197,7 +251,13 @@ def test_quotation_marks_that_are_closed_are_read() -> None:
         ("picture,malignant", "lacks image"),
         ("", "lacks image, malignant"),
         (",".join(["image", "malignant", *map(str, range(3000))]), "3002 columns"),
-        ("image|malignant", "lacks image, malignant"),
+        ("image malignant", "lacks image, malignant"),
+        ("image,malignant,malignant.1", "names malignant.1 beside malignant"),
+        ("image,image2,malignant", "names image2 beside image"),
+        ("image,malignant,mask,mask_2", "names mask_2 beside mask"),
+        ("image,malignant,size_mm,size_mm 1", "names size_mm 1 beside size_mm"),
+        ("image,malignant,reader_kim,reader_kim.1", "reader_kim.1 beside reader_kim"),
+        ("image,malignant,reader1,reader2", "Did you mean reader_1"),
     ],
 )
 def test_a_header_that_cannot_be_trusted_is_refused(header: str, message: str) -> None:
@@ -205,12 +265,36 @@ def test_a_header_that_cannot_be_trusted_is_refused(header: str, message: str) -
         parse(f"{header}\n{','.join('x' * len(header.split(',')))}\n")
 
 
+@pytest.mark.parametrize(
+    ("meant", "names"),
+    {
+        "mask": "mask_path|Mask name|segmentation|roi|mask_1|마스크",
+        "patient": "patient_code|Patient ID#|mrn|pid|subject|subject_id|환자번호|차트번호",
+        "site": "hospital|hospitals|site_id|center|Centre name|병원|기관명",
+        "size_mm": "nodule_size_mm|diameter|max_diameter_mm|크기|size_mm2|최대직경",
+        "split": "set|subset",
+    }.items(),
+)
+def test_another_name_of_a_column_that_is_not_there_is_refused(
+    meant: str, names: str
+) -> None:
+    for name in names.split("|"):
+        with pytest.raises(ManifestInvalid, match=f"Did you mean {meant}"):
+            parse(f"image,malignant,{name}\na.png,1,x\n")
+        manifest = parse(
+            f"image,malignant,{meant},{name}\na.png,1,,x\n".replace(
+                ",size_mm2", ",diameter"
+            ).replace(",mask_1", ",roi")
+        )
+        assert len(manifest.ignored_columns) == 1
+
+
 def test_other_columns_are_ignored_and_named() -> None:
     names = [
         *("nodules", "composition", "echogenicity", "margin", "foci", "age", "sex"),
         *("side", "mass", "mark", "date", "name", "patient_age", "patient_sex"),
-        *("mask_2", "image_width", "size_mm_ap", "bi_rads", "eu_tirads", "reader"),
-        *("diagnosis", "comment", "malignant.1", "reader_"),
+        *("image_width", "size_mm_ap", "bi_rads", "eu_tirads", "reader"),
+        *("diagnosis", "comment", "reader_", "case", "fold", "dataset"),
     ]
     cells = ",".join("x" for _ in names)
     manifest = parse(f"image,malignant,{','.join(names)},\na.png,1,{cells},\n")
@@ -254,21 +338,21 @@ def test_a_table_above_the_rows_that_are_allowed_is_refused_while_it_is_read() -
 
 
 @pytest.mark.parametrize(
-    "word", ["1", "TRUE", "True", "yes", "malignant", "악성", "１"]
+    "word", ["1", "1.0", "TRUE", "True", "yes", "malignant", "악성", "１"]
 )
 def test_words_for_malignant(word: str) -> None:
     (row,) = rows_of(f"image,malignant\na.png,{word}\n")
     assert row.malignant is True
 
 
-@pytest.mark.parametrize("word", ["0", "FALSE", "no", "Benign"])
+@pytest.mark.parametrize("word", ["0", "0.0", "FALSE", "no", "Benign"])
 def test_words_for_benign(word: str) -> None:
     (row,) = rows_of(f"image,malignant\na.png,{word}\n")
     assert row.malignant is False
 
 
 @pytest.mark.parametrize(
-    "word", ["2", "-1", "1.0", "maybe", "t", "on", "malign", "음성"]
+    "word", ["2", "-1", "01", "0.5", "maybe", "t", "on", "malign", "음성"]
 )
 def test_any_other_label_is_refused(word: str) -> None:
     manifest = parse(f"image,malignant\na.png,{word}\nb.png,0\n")
@@ -294,8 +378,8 @@ def test_text_that_was_lost_before_is_refused() -> None:
 
 
 def test_control_characters_are_refused() -> None:
-    text = 'image,malignant,patient\na.png,1,P\0001\nb.png,1,"P\n1"\n'
-    assert problems(parse(text)) == [(2, "row-control"), (3, "row-control")]
+    text = 'image,malignant,patient\na.png,1,P\0001\nb.png,1,"P\n1"\nc\0.png,1,P1\n'
+    assert problems(parse(text)) == [(line, "row-control") for line in (2, 3, 5)]
 
 
 def test_a_quotation_mark_left_open_in_the_last_line_is_refused() -> None:
@@ -367,8 +451,8 @@ def test_a_manifest_in_another_encoding_is_refused_with_its_line(
 
 
 def test_another_delimiter_is_refused_by_name() -> None:
-    with pytest.raises(ManifestInvalid, match=r"delimiter '\|'"):
-        parse("sep=|\nimage|malignant\na.png|1\n")
+    with pytest.raises(ManifestInvalid, match="delimiter ':'"):
+        parse("sep=:\nimage:malignant\na.png:1\n")
 
 
 def test_a_folder_without_a_manifest_is_refused(tmp_path: Path) -> None:

@@ -1,11 +1,13 @@
 from collections.abc import Callable
 from io import BytesIO
 from struct import pack
-from zlib import compress, crc32
+from zlib import compress
 
 import numpy as np
 import pytest
 import tifffile
+
+from tests.support.png_chunks import png_chunk
 
 
 @pytest.fixture
@@ -40,10 +42,6 @@ def wide_png() -> Callable[..., bytes]:
         )
 
     return encode_png
-
-
-def png_chunk(name: bytes, content: bytes) -> bytes:
-    return pack(">I", len(content)) + name + content + pack(">I", crc32(name + content))
 
 
 @pytest.fixture

@@ -77,12 +77,16 @@ def test_palette_and_bilevel_images_are_turned_to_grey(speckle, encode):
 
 
 @pytest.mark.parametrize("mode", ["LA", "RGBA"])
-def test_what_is_transparent_becomes_black(mode, speckle, encode):
-    image = Image.fromarray(speckle).convert(mode)
+def test_a_transparent_background_becomes_black(mode, speckle, encode):
+    stored = speckle.copy()
+    stored[:, 32:] = 250
+    image = Image.fromarray(stored).convert(mode)
     alpha = np.full(speckle.shape, 255, np.uint8)
     alpha[:, 32:] = 0
     image.putalpha(Image.fromarray(alpha))
-    pixels = decode(encode(image)).pixels
+    decoded = decode(encode(image))
+    pixels = decoded.pixels
+    assert decoded.findings == ()
     assert not pixels[:, 32:].any()
     assert (pixels[:, :32] == speckle[:, :32]).all()
 

@@ -17,6 +17,7 @@ from shared.imaging import (
 )
 from shared.imaging.deidentify import clean
 from shared.imaging.errors import RoiInvalid
+from tests.support.png_chunks import png_chunk
 
 KEY = b"key"
 TURNS = {
@@ -35,6 +36,17 @@ def exif(orientation: int) -> Image.Exif:
     metadata = Image.Exif()
     metadata[0x0112] = orientation
     return metadata
+
+
+def test_an_orientation_after_the_pixels_of_a_png_counts(speckle, encode):
+    data = encode(speckle)
+    end = data.index(b"IEND") - 4
+    block = exif(6).tobytes().removeprefix(b"Exif\0\0")
+    turned = data[:end] + png_chunk(b"eXIf", block) + data[end:]
+    for stored in (turned, clean(turned, KEY).data):
+        image = decode(stored)
+        assert (image.pixels == np.rot90(speckle, -1)).all()
+        assert [finding.code for finding in image.findings] == ["turned"]
 
 
 @pytest.mark.parametrize("orientation", range(2, 9))

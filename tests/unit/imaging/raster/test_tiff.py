@@ -65,14 +65,25 @@ def test_compressed_strips_tiles_and_planes_are_read(
         assert (decode(data).pixels == expected).all()
 
 
+@pytest.mark.parametrize("byteorder", ["<", ">"])
+def test_a_big_tiff_is_read_and_becomes_a_tiff(byteorder, speckle, tiff):
+    for options in ({}, {"tile": (16, 16)}, {"compression": "lzw"}):
+        data = tiff(speckle, bigtiff=True, byteorder=byteorder, **options)
+        cleaned = clean(data, KEY).data
+        assert (data[2:4].strip(b"\0"), cleaned[2:4].strip(b"\0")) == (b"+", b"*")
+        for stored in (data, cleaned):
+            assert (decode(stored).pixels == speckle).all()
+
+
 @pytest.mark.parametrize("meaning", ["unassalpha", "assocalpha", "unspecified"])
 @pytest.mark.parametrize("factor", [1, 257], ids=["8 bits", "16 bits"])
 def test_a_further_channel_hides_only_if_it_is_alpha(factor, meaning, speckle, tiff):
     kind = np.uint8 if factor == 1 else np.uint16
-    grey = (speckle.astype(np.uint16) * factor).astype(kind)
+    expected = speckle.copy()
+    expected[:, :20] = 250
+    grey = (expected.astype(np.uint16) * factor).astype(kind)
     further = np.full_like(grey, 255 * factor)
     further[:, :20] = 0
-    expected = speckle.copy()
     if meaning == "unassalpha":
         expected[:, :20] = 0
     data = tiff(
