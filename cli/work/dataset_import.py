@@ -15,7 +15,7 @@ from typing import Any
 
 from cli.connection import ApiClient, ApiProblem
 from shared.domain.datasets.columns import OPTIONAL_COLUMNS
-from shared.domain.datasets.manifest import Row, RowInvalid
+from shared.domain.datasets.manifest import Row, RowInvalid, label_contradiction
 from shared.domain.messages import Message
 from shared.errors import InputError, SeraError
 
@@ -53,6 +53,10 @@ class HashedRow:
     """The files that have to be sent, by SHA-256."""
     size: int
     """Bytes of these files."""
+
+    @property
+    def nodule(self) -> tuple[str, str]:
+        return self.image, self.mask
 
     @property
     def line(self) -> dict[str, str]:
@@ -93,7 +97,14 @@ class Importer:
                         yield row, result
                     else:
                         hashed_rows.append(result)
-                yield from self._add_rows(hashed_rows, pool)
+                contradictions = _contradictions(hashed_rows)
+                clear_rows: list[HashedRow] = []
+                for hashed_row in hashed_rows:
+                    if hashed_row.nodule in contradictions:
+                        yield hashed_row.row, contradictions[hashed_row.nodule]
+                    else:
+                        clear_rows.append(hashed_row)
+                yield from self._add_rows(clear_rows, pool)
 
     def _add_rows(
         self, rows: list[HashedRow], pool: ThreadPoolExecutor
@@ -196,6 +207,21 @@ def import_rows(
 ) -> Iterator[RowOutcome]:
     """Add rows to a dataset and yield the outcome of each."""
     return Importer(api, dataset).import_rows(rows)
+
+
+def _contradictions(rows: Sequence[HashedRow]) -> dict[tuple[str, str], RowInvalid]:
+    """Return the nodules that have both labels, under whatever names of files, and what to say."""
+    lines: dict[tuple[str, str], dict[bool, int]] = {}
+    for row in rows:
+        labels = lines.setdefault(row.nodule, {})
+        labels.setdefault(bool(row.row.malignant), row.row.line)
+    return {
+        nodule: RowInvalid(
+            problem=label_contradiction(malignant=labels[True], benign=labels[False])
+        )
+        for nodule, labels in lines.items()
+        if len(labels) > 1
+    }
 
 
 def _beside_first_rows(

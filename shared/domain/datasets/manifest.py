@@ -342,9 +342,13 @@ def _or_contradiction(
     labels = lines.get(_nodule_key(result), {})
     if labels.keys() != {True, False}:
         return result
-    facts = {"malignant": labels[True], "benign": labels[False]}
-    problem = Message("row-contradiction", facts)
+    problem = label_contradiction(malignant=labels[True], benign=labels[False])
     return RefusedRow(result.line, result.name, problem)
+
+
+def label_contradiction(*, malignant: int, benign: int) -> Message:
+    """Why no row of an image with both labels can be used, by a line of each label."""
+    return Message("row-contradiction", {"malignant": malignant, "benign": benign})
 
 
 def _nodule_key(row: Row) -> tuple[str, str]:

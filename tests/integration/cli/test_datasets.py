@@ -92,18 +92,22 @@ def write(folder: Path, rows: list[tuple]) -> list:
     return list(read_manifest(folder).rows)
 
 
+def phantom_masks(folder: Path, count: int) -> list[str]:
+    names = [f"{seed}-mask.png" for seed in range(count)]
+    for seed, name in enumerate(names):
+        (folder / name).write_bytes(encode(draw(seed, size_px=128).mask * 255))
+    return names
+
+
 def phantoms(folder: Path, count: int) -> list:
     """Images with masks, two of each patient."""
     for seed in range(count):
         (folder / f"{seed}.png").write_bytes(png(seed))
-        (folder / f"{seed}-mask.png").write_bytes(
-            encode(draw(seed, size_px=128).mask * 255)
-        )
     return write(
         folder,
         [
-            (f"{n}.png", n % 2, f"{n}-mask.png", f"P-{n // 2}", "north", "")
-            for n in range(count)
+            (f"{n}.png", n % 2, mask, f"P-{n // 2}", "north", "")
+            for n, mask in enumerate(phantom_masks(folder, count))
         ],
     )
 
@@ -167,7 +171,6 @@ def test_refused_rows_are_told_line_by_line_with_exit_code_1(sera, folder):
     (folder / "large.png").write_bytes(encode(draw(1).mask * 255))
     rows = {
         ("0.png", 0): "",
-        ("0.png", 1): "another label (benign)",
         ("0.png", 0, "1-mask.png"): "another mask",
         ("1.png", "perhaps"): "the label 'perhaps' is neither 0 nor 1",
         ("1.png", 1, "large.png"): "256 x 256",
@@ -176,14 +179,14 @@ def test_refused_rows_are_told_line_by_line_with_exit_code_1(sera, folder):
         ("text.png", 1): "of a type that SERA does not read",
         ("half.png", 1): "cut short",
         ("gone.png", 1): "gone.png cannot be opened",
-        ("a\0.png", 1): "cannot be opened",
+        ("a\0.png", 1): "control characters",
         ("", 1): "It names no image",
         ("../folder/2.png", 0): "",
     }
     write(folder, [(*row, *[""] * (len(COLUMNS) - len(row))) for row in rows])
     code, stdout, err = sera("dataset", "import", folder, "--name", "set")
     summary, count_stored, *refused = stdout.splitlines()
-    assert (code, err, summary) == (1, "", "set: 2 new, 0 already there, 11 refused.")
+    assert (code, err, summary) == (1, "", "set: 2 new, 0 already there, 10 refused.")
     assert count_stored == "It holds 2 images, 0 malignant."
     lines = [
         (number, message) for number, message in enumerate(rows.values(), 2) if message
@@ -200,17 +203,32 @@ def test_the_first_row_of_an_image_counts_whatever_batch_it_is_in(
     api, folder, monkeypatch
 ):
     monkeypatch.setattr(dataset_import, "BATCH_ROWS", 1)
-    for seed in range(4):
-        (folder / f"{seed}.png").write_bytes(png(seed))
+    for number in range(8):
+        (folder / f"{number}.png").write_bytes(png(number % 4))
+    masks = phantom_masks(folder, 4)
     rows = write(
-        folder, [(f"{n % 4}.png", int(n < 4), "", "", "", "") for n in range(8)]
+        folder,
+        [(f"{n}.png", 1, masks[n % 4] if n > 3 else "", *[""] * 3) for n in range(8)],
     )
     outcomes = {
         row.line: outcome
         for row, outcome in dataset_import.import_rows(api, "set", rows)
     }
     assert [outcomes[line] for line in range(2, 6)] == [True] * 4
-    assert {outcomes[line].code for line in range(6, 10)} == {"label-differs"}
+    assert {outcomes[line].code for line in range(6, 10)} == {"mask-differs"}
+
+
+def test_one_image_of_two_names_with_both_labels_is_refused_in_both_rows(sera, folder):
+    for name in ("a.png", "b.png"):
+        (folder / name).write_bytes(png(1))
+    write(folder, [("a.png", 1, "", "", "", ""), ("b.png", 0, "", "", "", "")])
+    for further in ((), ("--dry-run",)):
+        arguments = ("--name", "set", "--json", *further)
+        code, stdout, _ = sera("dataset", "import", folder, *arguments)
+        refused = json.loads(stdout)["refused"]
+        assert (code, [row["line"] for row in refused]) == (1, [2, 3])
+        for row in refused:
+            assert "malignant in line 2 and benign in line 3" in row["message"]
 
 
 def test_two_imports_of_a_folder_at_once_add_each_image_once(api, folder, monkeypatch):
@@ -347,11 +365,12 @@ def test_a_dry_run_says_what_an_import_would_do_and_does_nothing(sera, api, fold
         ("0.png", 0, "0-mask.png", "P-0", "north", ""),
         ("1.png", 0, "", "P-0", "north", ""),
         ("new.png", "악성", "", "P-9", "Nord", "test"),
-        ("new.png", "0", "", "P-9", "nord", ""),
+        ("copy.png", "0", "", "P-9", "nord", ""),
         ("gone.png", 1, "", "p-9", "NORD", ""),
         *[("2.png", "maybe", "", "", "", "")] * 140,
     ]
-    (folder / "new.png").write_bytes(png(20))
+    for name in ("new.png", "copy.png"):
+        (folder / name).write_bytes(png(20))
     write(folder, rows)
     sheet = folder / "sheet.png"
     arguments = ("--name", "set", "--dry-run", "--thumbnails", sheet)
@@ -367,13 +386,14 @@ def test_a_dry_run_says_what_an_import_would_do_and_does_nothing(sera, api, fold
         "Parts: test 1.",
         "Sizes: none given. Masks: 1.",
         "Sites read as one: Nord = NORD = nord.",
-        "set would get 1 new images; 1 are already there, 143 would be refused.",
+        "set would get 0 new images; 1 are already there, 144 would be refused.",
     ]
     starts = (
-        "  2 rows, lines 3, 5 (1.png, new.png): The dataset has this image with another label",
+        "  line 3 (1.png): The dataset has this image with another label",
+        "  2 rows, lines 4-5 (new.png, copy.png): The row cannot be used: the same image is malignant "
+        "in line 4 and benign in line 5",
         "  line 6 (gone.png): gone.png cannot be opened",
         "  140 rows, lines 7-146 (2.png): The row cannot be used: the label 'maybe'",
-        "line 4",
     )
     for line, start in zip(lines[8:12], starts, strict=True):
         assert line.startswith(start)
@@ -431,7 +451,7 @@ def test_an_import_says_how_an_unusual_table_was_read(sera, folder):
         [
             "set: 1 new, 0 already there, 0 refused.",
             "It holds 1 image, 1 malignant.",
-            "The table was read as CP949, semicolon-separated.",
+            "The table was read as CP949 (비고 악성 홍길동), semicolon-separated.",
             "Ignored columns: 비고.",
         ],
     )
