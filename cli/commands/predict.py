@@ -261,7 +261,7 @@ def prepare_file(
 ) -> "tuple[Nodule | SeraError, float]":
     """Prepare an image. Returns the nodule or the error, and the duration in milliseconds."""
     from shared.cases.prepare import prepare
-    from shared.imaging.files import read_file
+    from shared.domain.regular_files import read_file
 
     started = time.perf_counter()
     nodule: Nodule | SeraError

@@ -17,6 +17,7 @@ from cli.connection import ApiClient, ApiProblem
 from shared.domain.datasets.columns import OPTIONAL_COLUMNS
 from shared.domain.datasets.manifest import Row, RowInvalid, label_contradiction
 from shared.domain.messages import Message
+from shared.domain.regular_files import FileUnreadable, read_file
 from shared.errors import InputError, SeraError
 
 PARALLEL_BATCHES = 2
@@ -302,7 +303,7 @@ def _digest(path: Path) -> str:
 
 def _read(path: Path) -> bytes:
     try:
-        return path.read_bytes()
-    except (OSError, ValueError) as error:  # a NUL in a name is a ValueError
-        reason = getattr(error, "strerror", None) or error
-        raise RowUnusable(problem=f"{path.name} cannot be opened ({reason})") from error
+        return read_file(path)
+    except FileUnreadable as error:
+        problem = f"{path.name} cannot be opened ({error.facts['problem']})"
+        raise RowUnusable(problem=problem) from error

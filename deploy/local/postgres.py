@@ -38,6 +38,11 @@ SETTINGS = {
     "io_method": "sync",  # no I/O worker processes: the ledger is small
     "max_parallel_workers_per_gather": "0",
     "log_timezone": "UTC",
+    # What people typed may stand in a statement or in the details of an error, never in the log.
+    "log_min_error_statement": "panic",
+    "log_error_verbosity": "terse",
+    "log_parameter_max_length": "0",
+    "log_parameter_max_length_on_error": "0",
     "timezone": "UTC",
 }
 """fsync, synchronous_commit and full_page_writes stay on, which is PostgreSQL's default."""

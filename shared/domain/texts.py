@@ -331,6 +331,10 @@ ROWS = {
         "it has the size_mm {size!r} with a decimal comma. Write {point}",
     ),
     "row-split": ("the split {split!r} is neither train nor test",),
+    "row-file-outside": (
+        "{name} is not a file below the table's folder: it is an absolute path, goes up with `..`, "
+        "or is a link. Copy the file into the folder",
+    ),
     "row-file-ambiguous": (
         "two files in the folder are named {name} in different Unicode forms. Rename one of them",
     ),

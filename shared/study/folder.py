@@ -19,9 +19,10 @@ from shared.domain.datasets.manifest import (
     row_problem,
 )
 from shared.domain.datasets.manifest import Row as ManifestRow
+from shared.domain.regular_files import FileUnreadable, read_file
 from shared.domain.training.states import Split
 from shared.imaging import Framing
-from shared.imaging.files import FileUnreadable, read_file, read_nodule
+from shared.imaging.files import read_nodule
 from shared.learning import GroupInTrainAndTest, Sample, check_no_shared_groups
 from shared.statistics import ConstantScores, SingleClass, youden_cutoff
 from shared.study.errors import NothingToStudy, RowInvalid

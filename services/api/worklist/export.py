@@ -10,6 +10,7 @@ from io import StringIO
 from uuid import UUID
 
 from shared.domain.audit.events import Event
+from shared.domain.spreadsheets import spreadsheet_text
 from shared.ledger import HospitalSession, Ledger
 from shared.ledger.cases.worklist import PagePosition, WorklistEntry, WorklistFilter
 
@@ -36,8 +37,6 @@ COLUMNS = {
     "attempts": "how often it was tried",
     "reason": "code of why it failed",
 }
-FORMULA = ("=", "+", "-", "@", "\t", "\r")
-"""First characters of cells that spreadsheets treat as formulas (OWASP, CSV injection)."""
 
 
 def export_rows(
@@ -95,4 +94,4 @@ def _cell(value: object) -> str:
     if isinstance(value, datetime):
         return value.astimezone(UTC).isoformat()
     text = " ".join(value) if isinstance(value, tuple) else str(value)
-    return f"'{text}" if isinstance(value, str) and text.startswith(FORMULA) else text
+    return spreadsheet_text(text) if isinstance(value, str) else text

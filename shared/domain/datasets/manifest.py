@@ -5,6 +5,7 @@ cannot be trusted as a whole is refused; a row that cannot be trusted is refused
 """
 
 import math
+import os
 import posixpath
 import unicodedata
 from collections.abc import Collection, Mapping, Sequence
@@ -316,7 +317,10 @@ class _RowReader:
     def _path(self, name: str) -> Path:
         if self._folder is None:
             return Path(name)
-        return find_file(self._folder, name)
+        path = find_file(self._folder, name)
+        if _leaves(path, self._folder):
+            raise _Unusable("row-file-outside", name=name)
+        return path
 
 
 def _without_contradictions(
@@ -386,6 +390,17 @@ def find_file(folder: Path, name: str) -> Path:
     if len(present) > 1 and not present[0].samefile(present[1]):
         raise _Unusable("row-file-ambiguous", name=name)
     return present[0] if present else path
+
+
+def _leaves(path: Path, folder: Path) -> bool:
+    """Return whether a path leaves its folder, or is or goes through a link."""
+    inner_path = os.path.normpath(os.path.relpath(path, folder))
+    try:
+        return path.resolve() != folder.resolve() / inner_path or inner_path.startswith(
+            os.pardir
+        )
+    except (OSError, ValueError, RuntimeError):  # a loop of links, a NUL in the name
+        return True
 
 
 def _exists(path: Path) -> bool:

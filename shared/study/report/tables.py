@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from shared.domain.spreadsheets import spreadsheet_text
 from shared.statistics import (
     Interval,
     IntervalMethod,
@@ -377,4 +378,6 @@ def _setting_text(value: object) -> str:
 def _csv_text(value: Value) -> str:
     if value is None or value != value:
         return ""
+    if isinstance(value, str):
+        return spreadsheet_text(value)
     return f"{value:.6g}" if isinstance(value, float) else str(value)

@@ -57,6 +57,33 @@ def test_the_database_is_durable_and_cannot_be_reached_from_the_network(
         assert ports == []
 
 
+def test_the_log_of_the_database_repeats_nothing_that_people_typed(
+    tmp_path: Path,
+) -> None:
+    typed = "Kim-Minji-1958"
+    statements = (
+        f"INSERT INTO people VALUES ('{typed}')",
+        f"SELECT * FROM absent WHERE name = '{typed}'",
+        f'SELECT 1 / 0 AS "{typed}"',
+        f"SELECT 1; COMMENT ON TABLE absent IS '{typed}'",
+        f"INSERT INTO people (name, age) VALUES ('b', 0) /* {typed} */",
+    )
+    home = tmp_path / "home"
+    with EmbeddedEngines(home, durable=False) as engines:
+        ask(
+            engines.database_url,
+            "CREATE TABLE people (name text UNIQUE, age int CHECK (age > 0))",
+            f"INSERT INTO people VALUES ('{typed}')",
+            "SELECT 1",
+        )
+        for statement in statements:
+            with pytest.raises(sa.exc.DBAPIError):
+                ask(engines.database_url, statement)
+    logs = {path.name: path.read_text() for path in home.rglob("*.log")}
+    assert "duplicate key value" in logs["postgres.log"]
+    assert [name for name, text in logs.items() if typed in text] == []
+
+
 def test_the_broker_carries_messages(tmp_path: Path) -> None:
     engines = EmbeddedEngines(tmp_path, durable=False)
     with (

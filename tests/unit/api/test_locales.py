@@ -48,7 +48,7 @@ MODULES = (
     "shared.learning.tuning.errors",
     "shared.features.errors",
     "shared.bundles.errors",
-    "shared.imaging.files",
+    "shared.domain.regular_files",
     "shared.security.production_checks",
     "shared.security.audit_signing",
 )
