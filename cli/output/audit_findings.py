@@ -16,6 +16,7 @@ from shared.domain.audit.verification import (
     verify,
 )
 from shared.ledger import Ledger
+from shared.ledger.audit.evidence import ResultVerifier
 from shared.ledger.audit.export import AuditTrailReader
 from shared.security.audit_signing import is_signed, own_public_keys
 from shared.settings import Settings
@@ -43,21 +44,30 @@ def verify_ledger(
     Without named keys, the key of this machine is the trusted one.
     """
     with open_ledger(settings) as ledger:
-        trail = AuditTrailReader(ledger, "cli")
-        seals = trail.seals()
         trusted_keys = trusted or own_public_keys(settings)
-        return verify(trail.links(), seals, is_signed, trusted_keys, witnesses)
+        return _verify_trail(ledger, trusted_keys, witnesses)
 
 
 def verify_database(url: str, trusted: Sequence[str]) -> Findings:
     """Verify the database at `url`; only the given keys are trusted."""
     ledger = Ledger(url, pool_size=1)
     try:
-        trail = AuditTrailReader(ledger, "cli")
-        seals = trail.seals()
-        return verify(trail.links(), seals, is_signed, trusted)
+        return _verify_trail(ledger, trusted)
     finally:
         ledger.close()
+
+
+def _verify_trail(
+    ledger: Ledger, trusted: Sequence[str], witnesses: Sequence[Seal] = ()
+) -> Findings:
+    """Verify the trail, and the results for which its events vouch."""
+    trail = AuditTrailReader(ledger, "cli")
+    results = ResultVerifier(trail.open)
+    seals = trail.seals()
+    findings = verify(
+        results.watch(trail.links()), seals, is_signed, trusted, witnesses
+    )
+    return replace(findings, findings=(*findings.findings, *results.findings))
 
 
 def to_json(findings: Findings) -> dict[str, Any]:

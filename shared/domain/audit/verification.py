@@ -35,6 +35,9 @@ class Fault(StrEnum):
     SEAL_BROKEN = "seal-broken"
     SEAL_REMOVED = "seal-removed"
     SEAL_UNTRUSTED = "seal-untrusted"
+    RESULT_CHANGED = "result-changed"
+    RESULT_REMOVED = "result-removed"
+    RESULT_ADDED = "result-added"
 
 
 FAULT_TEXTS = {
@@ -70,6 +73,17 @@ FAULT_TEXTS = {
     Fault.SEAL_UNTRUSTED: (
         "The seal {seal} of chain {chain} was made with the key {key}, which is none of those "
         "given."
+    ),
+    Fault.RESULT_CHANGED: (
+        "{rows} of chain {chain}: the result of the job {job}, or what it was computed from, was "
+        "changed since."
+    ),
+    Fault.RESULT_REMOVED: (
+        "{rows} of chain {chain}: the result of the job {job} was removed, and its case was not "
+        "erased."
+    ),
+    Fault.RESULT_ADDED: (
+        "The job {job} of chain {chain} has a result that no event of the trail vouches for."
     ),
 }
 

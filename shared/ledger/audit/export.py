@@ -29,14 +29,14 @@ class AuditTrailReader:
         self._hospital = hospital
 
     def seals(self) -> list[Seal]:
-        with self._open() as session:
+        with self.open() as session:
             return session.seals.all()
 
     def links(self) -> Iterator[Link]:
         """Yield the events chain after chain, each from its beginning."""
         position: LinkPosition | None = None
         while True:
-            with self._open() as session:
+            with self.open() as session:
                 page = session.audit.links(position, PAGE_EVENTS)
             yield from (link for _, link in page)
             if len(page) < PAGE_EVENTS:
@@ -52,7 +52,8 @@ class AuditTrailReader:
         chain = chain_name(self._hospital) if self._hospital else None
         yield from export_lines(chain, self.links(), seals)
 
-    def _open(self) -> AbstractContextManager[HospitalSession | SystemSession]:
+    def open(self) -> AbstractContextManager[HospitalSession | SystemSession]:
+        """A session that sees the rows of this hospital, or of all."""
         if self._hospital:
             return self._ledger.hospital_session(self._hospital, self._actor)
         return self._ledger.system_session(self._actor)

@@ -5,11 +5,13 @@ Each stretch is returned with the position at which the next stretch begins.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import NamedTuple
 from uuid import UUID
 
-from shared.domain.audit.chain import Link, Seal, chain_name
+from shared.domain.audit.chain import SYSTEM_CHAIN, Link, Seal, chain_name
 from shared.domain.audit.verification import Stretch, verify_stretch
+from shared.ledger.audit.evidence import result_findings, results_without_event
 from shared.ledger.hospital_session import HospitalSession
 from shared.ledger.ledger import Ledger
 from shared.ledger.system_session import SystemSession
@@ -76,7 +78,7 @@ class AuditVerifier:
         last_seal = None
         if position.seal:
             last_seal = session.seals.find(position.chain, position.seal)
-        return verify_stretch(
+        stretch = verify_stretch(
             self._previous_link(session, position),
             links,
             seals,
@@ -86,6 +88,10 @@ class AuditVerifier:
             last_seal=last_seal,
             is_last=is_last,
         )
+        faults = result_findings(session.sql, links)
+        if is_last and position.chain != SYSTEM_CHAIN:
+            faults += results_without_event(session.sql, UUID(position.chain))
+        return replace(stretch, findings=(*stretch.findings, *faults))
 
     def _previous_link(
         self, session: HospitalSession | SystemSession, position: ChainPosition

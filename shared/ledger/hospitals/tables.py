@@ -22,6 +22,8 @@ IS_READ_EVENT = (
     "event IN ('case.read', 'image.read', 'result.read', 'explanation.read')"
 )
 
+IS_EVIDENCE_EVENT = "event IN ('job.done', 'case.erased')"
+
 
 class HospitalRow(Table):
     __tablename__ = "hospitals"
@@ -105,6 +107,7 @@ class AuditRow(Table):
     __table_args__ = (
         Index("audit_of_hospital", "hospital_id", "id"),
         Index("audit_reads", "case_id", "actor", postgresql_where=text(IS_READ_EVENT)),
+        Index("audit_evidence", "case_id", postgresql_where=text(IS_EVIDENCE_EVENT)),
         UniqueConstraint("chain", "number", name="audit_place"),
     )
 
