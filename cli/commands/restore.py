@@ -16,6 +16,8 @@ from cli.output.progress import PlainProgress
 from cli.work import backups
 from shared.backup import BackupFolder, Manifest, restore
 from shared.backup.keys import KEYS_FOLDER, plan_keys, save_keys
+from shared.backup.manifest import manifest_signer
+from shared.backup.signatures import check_signer
 from shared.backup.withdrawal_notes import read_export
 from shared.objects import open_store
 from shared.security.audit_signing import own_public_keys
@@ -39,6 +41,17 @@ def restore_backup(
             help="An export of the audit trail, for what was erased; may be repeated."
         ),
     ] = None,
+    trusted: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="The public key that must have signed the backup, from `./sera audit key`; may "
+            "be repeated. Without one: the key in SERA_HOME/keys."
+        ),
+    ] = None,
+    untrusted: Annotated[
+        bool,
+        typer.Option("--untrusted", help="Restore it whoever made it."),
+    ] = False,
     without_keys: Annotated[
         bool,
         typer.Option(
@@ -56,6 +69,8 @@ def restore_backup(
     place = BackupFolder(folder)
     source = place.backup_folder(name)
     manifest = Manifest.read(source)
+    trusted_keys = None if untrusted else [*(trusted or own_public_keys(settings))]
+    check_signer(source, manifest_signer(source), trusted_keys)
     withdrawn = [read_export(path) for path in erased or []]
     with (
         backups.empty_engines(settings) as engines,
@@ -66,13 +81,14 @@ def restore_backup(
             place,
             engines.database_url,
             open_store(engines.objects_url),
+            trusted_keys=trusted_keys,
             name=source.name,
             withdrawn=withdrawn,
             report_progress=progress,
         )
         save_keys(keys, settings.home / KEYS_FOLDER)
-        trusted = own_public_keys(settings)
-        findings = audit_findings.verify_database(engines.database_url, trusted)
+        seal_keys = trusted or own_public_keys(settings)
+        findings = audit_findings.verify_database(engines.database_url, seal_keys)
     is_whole = findings.is_intact and not restored.lost_objects
     facts = backups.restore_json(restored) | {
         "lacking_keys": missing_keys,
@@ -80,7 +96,7 @@ def restore_backup(
         "whole": is_whole,
     }
     sentences = backups.restore_sentences(
-        restored, missing_keys, findings=findings, trusted=bool(trusted)
+        restored, missing_keys, findings=findings, trusted=bool(seal_keys)
     )
     print_result(as_json, facts, sentences)
     if not is_whole:
