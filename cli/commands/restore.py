@@ -13,7 +13,7 @@ from cli.commands import application
 from cli.output import audit_findings
 from cli.output.listing import AsJson, print_result
 from cli.output.progress import PlainProgress
-from cli.work import backups
+from cli.work import backups, seals
 from shared.backup import BackupFolder, Manifest, restore
 from shared.backup.keys import KEYS_FOLDER, plan_keys, save_keys
 from shared.backup.manifest import manifest_signer
@@ -21,6 +21,7 @@ from shared.backup.signatures import check_signer
 from shared.backup.withdrawal_notes import read_export
 from shared.objects import open_store
 from shared.security.audit_signing import own_public_keys
+from shared.security.last_seal import last_seal_places
 from shared.settings import Settings
 
 app = application()
@@ -77,10 +78,11 @@ def restore_backup(
         PlainProgress(Console(stderr=True)) as progress,
     ):
         keys, missing_keys = plan_keys(settings, manifest.keys, source, without_keys)
+        objects = open_store(engines.objects_url)
         restored = restore(
             place,
             engines.database_url,
-            open_store(engines.objects_url),
+            objects,
             trusted_keys=trusted_keys,
             name=source.name,
             withdrawn=withdrawn,
@@ -88,7 +90,13 @@ def restore_backup(
         )
         save_keys(keys, settings.home / KEYS_FOLDER)
         seal_keys = trusted or own_public_keys(settings)
-        findings = audit_findings.verify_database(engines.database_url, seal_keys)
+        findings = audit_findings.verify_database(
+            engines.database_url, seal_keys, settings
+        )
+        # The seals go on from the backup: what was put down of later ones is of a lost ledger.
+        lost_seals = seals.put_down_last(
+            engines.database_url, last_seal_places(settings, objects)
+        )
     is_whole = findings.is_intact and not restored.lost_objects
     facts = backups.restore_json(restored) | {
         "lacking_keys": missing_keys,
@@ -98,6 +106,7 @@ def restore_backup(
     sentences = backups.restore_sentences(
         restored, missing_keys, findings=findings, trusted=bool(seal_keys)
     )
+    sentences += [seals.LOST_SEAL_TEXT.format(line=line) for line in lost_seals]
     print_result(as_json, facts, sentences)
     if not is_whole:
         raise typer.Exit(1)

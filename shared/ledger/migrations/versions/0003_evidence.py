@@ -1,7 +1,8 @@
 """Results are evidence: a result and its case are written once, and the audit trail has their hash.
 
 The event `job.done` gets the hash from the database, so results of services of the release before
-have it, too. Those services go on: they never change what is written once now.
+have it, too. Those services go on: they never change what is written once now, and the seals that
+their workers make of single chains stand beside the series of seals of all chains.
 """
 
 from collections.abc import Iterable
@@ -40,14 +41,15 @@ KEPT_AT_ERASURE = ("id", "hospital_id", "image_sha256", "created_at")
 CASES = """
     CREATE FUNCTION sera_refuse_changed_case() RETURNS trigger LANGUAGE plpgsql AS $$
     BEGIN
-        RAISE EXCEPTION 'a case is written once' USING ERRCODE = 'restrict_violation';
+        IF NEW.erased_at IS NULL AND ({evidence})
+            OR NEW.erased_at IS NOT NULL AND ({tombstone}) THEN
+            RAISE EXCEPTION 'a case is written once' USING ERRCODE = 'restrict_violation';
+        END IF;
+        RETURN NEW;
     END $$;
 
     CREATE TRIGGER cases_written_once BEFORE UPDATE ON cases
-        FOR EACH ROW WHEN (
-            NEW.erased_at IS NULL AND ({evidence})
-            OR NEW.erased_at IS NOT NULL AND ({tombstone}))
-        EXECUTE FUNCTION sera_refuse_changed_case();
+        FOR EACH ROW EXECUTE FUNCTION sera_refuse_changed_case();
     REVOKE UPDATE ON cases FROM sera_house;
     GRANT UPDATE (erased_at, erased_by, erased_for) ON cases TO sera_house;
 """
@@ -148,7 +150,34 @@ ADD_EVIDENCE = """
                 || jsonb_build_object('evidence', sera_evidence(NEW.job_id)))::json;
         END IF;"""
 
+SERIES = """
+    -- The seals of all chains in one series: each has the hash of the one before. Of the heads it
+    -- has those that moved since.
+    CREATE TABLE audit_seals (
+        number bigint PRIMARY KEY,
+        at timestamptz NOT NULL,
+        previous varchar NOT NULL,
+        key varchar NOT NULL,
+        signature varchar NOT NULL
+    );
+    CREATE TABLE audit_heads (
+        chain varchar NOT NULL,
+        series bigint NOT NULL REFERENCES audit_seals,
+        number bigint NOT NULL,
+        hash varchar NOT NULL,
+        PRIMARY KEY (chain, series)
+    );
+    CREATE INDEX audit_heads_of_seal ON audit_heads (series);
+    CREATE TRIGGER audit_seals_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_seals
+        FOR EACH STATEMENT EXECUTE FUNCTION sera_refuse_change();
+    CREATE TRIGGER audit_heads_append_only BEFORE UPDATE OR DELETE OR TRUNCATE ON audit_heads
+        FOR EACH STATEMENT EXECUTE FUNCTION sera_refuse_change();
+    GRANT SELECT, INSERT ON audit_seals, audit_heads TO sera_house;
+    REVOKE UPDATE, DELETE ON audit_seals, audit_heads FROM sera_house;
+"""
+
 BACK = """
+    DROP TABLE audit_heads, audit_seals;
     DROP INDEX audit_evidence;
     DROP TRIGGER results_once_a_job ON results;
     DROP TRIGGER results_erasable ON results;
@@ -165,7 +194,7 @@ def upgrade() -> None:
     cases = CASES.format(
         evidence=_is_changed(WRITTEN_ONCE), tombstone=_is_changed(KEPT_AT_ERASURE)
     )
-    for statements in (cases, JOBS, RESULTS, EVIDENCE):
+    for statements in (cases, JOBS, RESULTS, EVIDENCE, SERIES):
         _execute(statements)
     _execute(AUDIT_CHAIN.replace("{evidence}", ADD_EVIDENCE))
 

@@ -14,6 +14,7 @@ from shared.domain.jobs import JobState, Priority, Reason
 from shared.ledger.audit.verification import AuditVerifier
 from shared.ledger.cases.worklist import Order, WorklistFilter
 from shared.security.audit_signing import is_signed
+from shared.settings import Settings
 from tests.support.builders import CASE, result
 from tests.support.previous_release import PreviousRelease
 
@@ -85,7 +86,10 @@ def as_owner(ledger, statement):
 
 
 def faults(database_url):
-    return [finding.fault for finding in verify_database(database_url, []).findings]
+    return [
+        finding.fault
+        for finding in verify_database(database_url, [], Settings()).findings
+    ]
 
 
 def faults_in_stretches(ledger):
