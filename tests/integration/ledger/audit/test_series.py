@@ -265,3 +265,15 @@ def test_a_witness_is_one_line_that_is_read_again(ledger, north):
     assert "\n" not in str(witness)
     parsed = Witness.parse(f" {witness}\n", witness.place)
     assert parsed == witness
+
+
+def test_the_series_begins_over_seals_of_the_release_before(ledger, north):
+    """Its workers seal single chains, beside the newer schema, too."""
+    as_owner(ledger, "DELETE FROM audit_heads", "DELETE FROM audit_seals")
+    trail = AuditTrailReader(ledger, "test")
+    seals_before = trail.seals()
+    Sealer(ledger, lambda: KEY).seal()
+    assert trail.seals() == seals_before
+    (seal,) = trail.series()
+    assert {head.chain for head in seal.heads} == {str(north)}
+    assert find(ledger).is_intact
