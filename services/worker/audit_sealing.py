@@ -2,8 +2,8 @@
 
 from collections.abc import Callable, Sequence
 
-from shared.domain.audit.series import WitnessUnreadable
-from shared.errors import Unavailable
+from shared.domain.audit.series import Witness, WitnessUnreadable
+from shared.errors import SeraError, Unavailable
 from shared.ledger import Ledger
 from shared.ledger.audit.seals import SealsInterrupted, Signer
 from shared.observability.logs import log
@@ -36,9 +36,6 @@ class Sealer:
             with self._ledger.system_session("worker") as session:
                 seals = session.seals.add(self._load_signer(), witnesses)
                 last = session.seals.last_of_series()
-            for place in self._places:
-                if last:
-                    place.write(last.witness)
         except (SealsInterrupted, WitnessUnreadable) as error:
             log().error("audit.seals-interrupted", problem=str(error))
             return
@@ -48,4 +45,13 @@ class Sealer:
         for seal in seals:
             log().info("audit.sealed", **vars(seal))
         if last:
-            log().info("audit.witness", line=str(last.witness))
+            self._put_down(last.witness)
+
+    def _put_down(self, witness: Witness) -> None:
+        """Each place by itself: an older seal in one of them is no obstacle."""
+        log().info("audit.witness", line=str(witness))
+        for place in self._places:
+            try:
+                place.write(witness)
+            except (SeraError, OSError) as error:
+                log().warning("audit.last-seal-not-kept", problem=str(error))

@@ -277,3 +277,19 @@ def test_the_series_begins_over_seals_of_the_release_before(ledger, north):
     (seal,) = trail.series()
     assert {head.chain for head in seal.heads} == {str(north)}
     assert find(ledger).is_intact
+
+
+def test_a_place_that_cannot_be_written_keeps_no_other_from_it(
+    ledger, north, places, tmp_path, sealer
+):
+    """As with a home that may only be read."""
+    (tmp_path / "home" / "keys" / ".audit-last-seal.new").mkdir()
+    with ledger.hospital_session(north, "key:a") as session:
+        session.audit.record(Event.CASE_ACCEPTED, image="a" * 64)
+    with capture_logs() as entries:
+        sealer.seal()
+    assert [entry["event"] for entry in entries if entry["log_level"] == "warning"] == [
+        "audit.last-seal-not-kept"
+    ]
+    assert {witness.number for witness in read_witnesses(places)} == {3, 4}
+    assert find(ledger, places).is_intact
