@@ -292,6 +292,13 @@ def open_ledger(settings: Settings) -> Iterator["Ledger"]:
         ledger.close()
 
 
+def objects_url(settings: Settings) -> str:
+    """The address of the object store, which belongs to the database of `open_ledger`."""
+    if settings.database_url:
+        return settings.objects
+    return StackState.load(settings.home).objects_url
+
+
 def default_address(settings: Settings) -> str:
     return f"http://{settings.host}:{settings.port}"
 

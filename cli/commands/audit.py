@@ -1,4 +1,4 @@
-"""`./sera audit`: verify the audit trail, export it, show the public key of its seals."""
+"""`./sera audit`: verify the audit trail, export it, show its key and its last seal."""
 
 import json
 import os
@@ -9,15 +9,16 @@ import typer
 from rich.console import Console
 
 from cli.commands import application
-from cli.connection import open_ledger
+from cli.connection import objects_url, open_ledger
 from cli.output import audit_findings
-from shared.domain.audit.chain import Seal
+from cli.work import seals
 from shared.domain.audit.events import Event
-from shared.domain.audit.export import AuditExport
 from shared.errors import SeraError
 from shared.ledger.audit.export import AuditTrailReader
 from shared.ledger.audit.repository import AuditEntry
+from shared.objects import open_store
 from shared.security.audit_signing import own_public_keys, seal_key
+from shared.security.last_seal import last_seal_places
 from shared.settings import Settings
 
 app = application()
@@ -26,6 +27,11 @@ app = application()
 class ExportUnwritable(SeraError):
     code = "export-unwritable"
     text = "{path} cannot be written ({why}). Name a file in a folder that you may write to."
+
+
+class NothingSealed(SeraError):
+    code = "nothing-sealed"
+    text = "Nothing is sealed yet. A worker seals the audit trail every {seconds:g} s: try again then."
 
 
 @app.callback()
@@ -50,6 +56,12 @@ def verify(
             help="An earlier export, whose seals must hold too; may be repeated."
         ),
     ] = None,
+    witness: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="A line that `./sera audit witness` printed earlier; may be repeated."
+        ),
+    ] = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print what was found as JSON.")
     ] = False,
@@ -59,13 +71,11 @@ def verify(
     """
     settings = Settings()
     trusted = public_key or []
-    witnesses: list[Seal] = []
-    for earlier_export in against or []:
-        witnesses += AuditExport(earlier_export).seals()
+    outside = audit_findings.outside_seals(against or [], witness or [])
     if file:
-        findings = audit_findings.verify_file(file, trusted, witnesses)
+        findings = audit_findings.verify_file(file, trusted, outside, settings)
     else:
-        findings = audit_findings.verify_ledger(settings, trusted, witnesses)
+        findings = audit_findings.verify_ledger(settings, trusted, outside)
         trusted = trusted or own_public_keys(settings)
     if as_json:
         print(json.dumps(audit_findings.to_json(findings), indent=2))
@@ -96,6 +106,36 @@ def export(
 def key() -> None:
     """Print the public key of the seals, to be kept where SERA does not run."""
     print(seal_key(Settings()).public)
+
+
+@app.command()
+def witness() -> None:
+    """Print one line that stands for every event sealed so far: put it down elsewhere (mail, paper,
+    another machine), for `./sera audit verify --witness`.
+    """
+    with (
+        open_ledger(Settings()) as ledger,
+        ledger.system_session("cli") as session,
+    ):
+        last = session.seals.last_of_series()
+    if last is None:
+        raise NothingSealed(seconds=Settings().audit_seal_every_s)
+    print(last.witness)
+
+
+@app.command()
+def resume() -> None:
+    """Let sealing go on from the last seal of the database, after it was set back on purpose. The
+    audit trail records this.
+    """
+    settings = Settings()
+    places = last_seal_places(settings, open_store(objects_url(settings)))
+    with open_ledger(settings) as ledger:
+        lines = seals.resume(ledger, places)
+    for line in lines:
+        text = seals.LOST_SEAL_TEXT.format(line=line)
+        Console().print(text, soft_wrap=True, highlight=False, markup=False)
+    Console().print("Sealing goes on.", highlight=False)
 
 
 def _write(path: Path, trail: AuditTrailReader) -> None:

@@ -21,6 +21,7 @@ from shared.backup import (
 )
 from shared.backup.keys import available_keys
 from shared.objects import open_store
+from shared.security.audit_signing import own_public_keys
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -87,19 +88,28 @@ def verify(
         str | None,
         typer.Option("--backup", help="Which one; the newest if none is named."),
     ] = None,
+    trusted: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="The public key that must have signed it, from `./sera audit key`; may be "
+            "repeated."
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Read all of a backup and compare it with what it was; exit code 1 if anything is damaged.
-    Restores nothing.
+    """Read all of a backup and compare it with what it was; exit code 1 if anything is damaged, or
+    if none of the trusted keys signed it. Restores nothing.
     """
+    trusted_keys = trusted or own_public_keys(Settings())
     with PlainProgress(Console(stderr=True)) as progress:
         verification = verify_backup(BackupFolder(folder), name, progress)
     print_result(
         as_json,
-        backups.verification_json(verification),
-        backups.verification_sentences(verification),
+        backups.verification_json(verification, trusted_keys),
+        backups.verification_sentences(verification, trusted_keys),
     )
-    if not verification.is_intact:
+    is_untrusted = bool(trusted) and verification.signer not in trusted_keys
+    if is_untrusted or not verification.is_intact:
         raise typer.Exit(1)
 
 
@@ -113,8 +123,11 @@ def list_backups(folder: Folder, as_json: AsJson = False) -> None:
 @app.command("note")
 def note_withdrawn(folder: Folder, as_json: AsJson = False) -> None:
     """Note beside the backups what was erased and revoked so far; quick, and to be done often."""
-    with backups.serving_engines(Settings()) as engines:
-        withdrawals = update_note(BackupFolder(folder), engines.database_url)
+    settings = Settings()
+    with backups.serving_engines(settings) as engines:
+        withdrawals = update_note(
+            BackupFolder(folder), engines.database_url, available_keys(settings)
+        )
     count_cases = len(withdrawals.cases)
     count_keys = len(withdrawals.keys)
     facts = {

@@ -13,12 +13,15 @@ from cli.commands import application
 from cli.output import audit_findings
 from cli.output.listing import AsJson, print_result
 from cli.output.progress import PlainProgress
-from cli.work import backups
+from cli.work import backups, seals
 from shared.backup import BackupFolder, Manifest, restore
 from shared.backup.keys import KEYS_FOLDER, plan_keys, save_keys
+from shared.backup.manifest import manifest_signer
+from shared.backup.signatures import check_signer
 from shared.backup.withdrawal_notes import read_export
 from shared.objects import open_store
 from shared.security.audit_signing import own_public_keys
+from shared.security.last_seal import last_seal_places
 from shared.settings import Settings
 
 app = application()
@@ -39,6 +42,17 @@ def restore_backup(
             help="An export of the audit trail, for what was erased; may be repeated."
         ),
     ] = None,
+    trusted: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="The public key that must have signed the backup, from `./sera audit key`; may "
+            "be repeated. Without one: the key in SERA_HOME/keys."
+        ),
+    ] = None,
+    untrusted: Annotated[
+        bool,
+        typer.Option("--untrusted", help="Restore it whoever made it."),
+    ] = False,
     without_keys: Annotated[
         bool,
         typer.Option(
@@ -56,23 +70,33 @@ def restore_backup(
     place = BackupFolder(folder)
     source = place.backup_folder(name)
     manifest = Manifest.read(source)
+    trusted_keys = None if untrusted else [*(trusted or own_public_keys(settings))]
+    check_signer(source, manifest_signer(source), trusted_keys)
     withdrawn = [read_export(path) for path in erased or []]
     with (
         backups.empty_engines(settings) as engines,
         PlainProgress(Console(stderr=True)) as progress,
     ):
         keys, missing_keys = plan_keys(settings, manifest.keys, source, without_keys)
+        objects = open_store(engines.objects_url)
         restored = restore(
             place,
             engines.database_url,
-            open_store(engines.objects_url),
+            objects,
+            trusted_keys=trusted_keys,
             name=source.name,
             withdrawn=withdrawn,
             report_progress=progress,
         )
         save_keys(keys, settings.home / KEYS_FOLDER)
-        trusted = own_public_keys(settings)
-        findings = audit_findings.verify_database(engines.database_url, trusted)
+        seal_keys = trusted or own_public_keys(settings)
+        findings = audit_findings.verify_database(
+            engines.database_url, seal_keys, settings
+        )
+        # The seals go on from the backup: what was put down of later ones is of a lost ledger.
+        lost_seals = seals.put_down_last(
+            engines.database_url, last_seal_places(settings, objects)
+        )
     is_whole = findings.is_intact and not restored.lost_objects
     facts = backups.restore_json(restored) | {
         "lacking_keys": missing_keys,
@@ -80,8 +104,9 @@ def restore_backup(
         "whole": is_whole,
     }
     sentences = backups.restore_sentences(
-        restored, missing_keys, findings=findings, trusted=bool(trusted)
+        restored, missing_keys, findings=findings, trusted=bool(seal_keys)
     )
+    sentences += [seals.LOST_SEAL_TEXT.format(line=line) for line in lost_seals]
     print_result(as_json, facts, sentences)
     if not is_whole:
         raise typer.Exit(1)

@@ -1,6 +1,6 @@
 """Finds the engines for `./sera backup` and `./sera restore`, and words their results."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,7 +11,7 @@ from deploy.local.errors import StackNotRunning
 from deploy.local.home import Home
 from deploy.local.state import StackState
 from shared.backup import CreatedBackup, Manifest, RestoreResult, VerificationResult
-from shared.backup.keys import LOSS_TEXTS, SETTING_BY_KEY_FILE
+from shared.backup.keys import LOSS_TEXTS, SEAL_KEY_FILE, SETTING_BY_KEY_FILE
 from shared.backup.objects import CopyResult
 from shared.domain.audit.verification import Findings
 from shared.errors import SeraError
@@ -91,6 +91,16 @@ def backup_sentences(backup: CreatedBackup) -> list[str]:
         )
     if manifest.missing:
         sentences.append(_missing_objects(manifest.missing))
+    if SEAL_KEY_FILE in manifest.keys:
+        sentences.append(
+            "It is signed with the key that seals the audit trail: keep what `./sera audit key` "
+            "prints where the backups are not, for `./sera restore --trusted KEY`."
+        )
+    else:
+        sentences.append(
+            "It is NOT signed, for the key that seals the audit trail is not on this machine: "
+            "nothing will prove who made it, and a restore will need --untrusted."
+        )
     return [*sentences, _keys_sentence(manifest)]
 
 
@@ -125,7 +135,9 @@ def _keys_sentence(manifest: Manifest) -> str:
     )
 
 
-def verification_sentences(verification: VerificationResult) -> list[str]:
+def verification_sentences(
+    verification: VerificationResult, trusted_keys: Collection[str]
+) -> list[str]:
     manifest = verification.manifest
     if verification.is_intact:
         sentences = [
@@ -141,9 +153,28 @@ def verification_sentences(verification: VerificationResult) -> list[str]:
             f"{examples}{ellipsis}. Remove damaged objects from its folder and make a new "
             "backup, which copies them anew; take damaged files from a copy."
         ]
+    sentences.append(_signature_sentence(verification.signer, trusted_keys))
     if manifest.missing:
         sentences.append(_missing_objects(manifest.missing))
     return sentences
+
+
+def _signature_sentence(signer: str | None, trusted_keys: Collection[str]) -> str:
+    if signer is None:
+        return (
+            "No key signed it. Its hashes prove that its parts fit together, and not who made it: "
+            "whoever may write to the folder can make them anew."
+        )
+    if signer in trusted_keys:
+        return (
+            f"It is signed with {signer}, which you trust: the holder of this key made it, and it "
+            "was not changed since. This does not prove that the ledger was true then: "
+            "`./sera audit verify` does, after a restore."
+        )
+    return (
+        f"It is signed with {signer}, which proves nothing until you compare it with what "
+        "`./sera audit key` printed where it was made (--trusted KEY)."
+    )
 
 
 def restore_sentences(
@@ -191,8 +222,12 @@ def backup_json(backup: CreatedBackup) -> dict[str, Any]:
     }
 
 
-def verification_json(verification: VerificationResult) -> dict[str, Any]:
+def verification_json(
+    verification: VerificationResult, trusted_keys: Collection[str]
+) -> dict[str, Any]:
     return {
+        "signed_by": verification.signer,
+        "trusted": verification.signer in trusted_keys,
         "name": verification.name,
         "files": verification.damaged_files,
         "objects": verification.damaged_objects,

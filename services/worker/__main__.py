@@ -29,6 +29,7 @@ from shared.observability.readiness import announce
 from shared.queueing import Queues, celery_app, run_solo
 from shared.queueing.app import Tasks
 from shared.security.audit_signing import seal_key
+from shared.security.last_seal import last_seal_places
 from shared.security.production_checks import refuse_unsafe
 from shared.settings import Settings
 
@@ -108,7 +109,11 @@ def bootstrap(settings: Settings, liveness: LivenessReporter) -> WorkerServices:
     return WorkerServices(
         inference=inference,
         explanations=explanations,
-        sealer=Sealer(ledger, lambda: seal_key(settings)),
+        sealer=Sealer(
+            ledger,
+            lambda: seal_key(settings),
+            places=last_seal_places(settings, objects),
+        ),
         sweeper=RetentionSweeper(ledger, objects, settings.retention_days),
         follower=Follower(live),
     )

@@ -59,7 +59,7 @@ def create_backup(
     """Create a backup.
 
     Raises SchemaOutdated, CodeOutdated, SchemaUnreleased, BackupFolderExposed, BackupFolderBusy,
-    BackupFolderUnwritable, StorageFull, Unavailable.
+    BackupFolderUnwritable, NoteUnreadable, SealKeyUnusable, StorageFull, Unavailable.
     """
     with backups.locked(), backups.draft() as draft:
         with snapshot(source.database_url) as moment:
@@ -67,7 +67,7 @@ def create_backup(
             facts = _ledger_facts(moment)
             row_hashes = moment.object_hashes()
             model_digests = moment.model_digests()
-            add_to_note(backups, moment.withdrawals())
+            add_to_note(backups, moment.withdrawals(), source.keys)
         hashes = with_model_files(row_hashes, model_digests, source.objects)
         stored_hashes = set(backups.object_hashes())
         copy_result = copy_objects(
@@ -99,7 +99,7 @@ def create_backup(
             with_keys=with_keys,
             **facts,
         )
-        name = manifest.backup_name(manifest.write(draft))
+        name = manifest.backup_name(manifest.write(draft, source.keys))
         folder = backups.finish_draft(draft, name)
     _record_event(source.database_url, name, manifest)
     return CreatedBackup(

@@ -15,10 +15,11 @@ from shared.security.key_files import decode_key
 from shared.settings import Settings
 
 KEYS_FOLDER = "keys"
-SETTING_BY_KEY_FILE = {"audit-ed25519": "audit_key", "people-aes": "people_key"}
+SEAL_KEY_FILE = "audit-ed25519"
+SETTING_BY_KEY_FILE = {SEAL_KEY_FILE: "audit_key", "people-aes": "people_key"}
 """Each key's file in $SERA_HOME/keys, and the setting that replaces the file."""
 LOSS_TEXTS = {
-    "audit-ed25519": "the audit trail goes on under a new key",
+    SEAL_KEY_FILE: "the audit trail goes on under a new key",
     "people-aes": "whoever has an authenticator needs a reset",
 }
 
@@ -53,11 +54,13 @@ def save_keys(keys: dict[str, str], folder: Path) -> None:
 
 
 def read_saved_keys(folder: Path) -> dict[str, str]:
-    return {
-        name: (folder / name).read_text()
-        for name in SETTING_BY_KEY_FILE
-        if (folder / name).is_file()
-    }
+    """Return the keys in a backup. A file that holds no key is left out."""
+    keys = {}
+    for name in SETTING_BY_KEY_FILE:
+        path = folder / name
+        if path.is_file() and _is_key(path.read_text()):
+            keys[name] = path.read_text()
+    return keys
 
 
 def plan_keys(
@@ -65,15 +68,20 @@ def plan_keys(
 ) -> tuple[dict[str, str], list[str]]:
     """Return the keys to restore from the backup, and the names of the keys that stay missing.
 
-    `required` has the fingerprints in the manifest.
+    `required` has the fingerprints in the manifest. A key in the backup that is another one is not
+    restored.
     Raises KeysMissing if keys stay missing, unless `allow_missing`.
     """
     present = fingerprints(available_keys(settings))
     absent = [name for name, digest in required.items() if present.get(name) != digest]
+    saved = read_saved_keys(backup / KEYS_FOLDER)
+    saved_digests = fingerprints(saved)
     restorable = {
         name: text
-        for name, text in read_saved_keys(backup / KEYS_FOLDER).items()
-        if name in absent and name not in present
+        for name, text in saved.items()
+        if name in absent
+        and name not in present
+        and saved_digests[name] == required[name]
     }
     missing = [name for name in absent if name not in restorable]
     if missing and not allow_missing:
@@ -82,6 +90,14 @@ def plan_keys(
             names=" and ".join(missing), folder=settings.home / KEYS_FOLDER, costs=costs
         )
     return restorable, missing
+
+
+def _is_key(text: str) -> bool:
+    try:
+        decode_key(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _key_text(settings: Settings, name: str) -> str | None:

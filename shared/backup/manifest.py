@@ -6,13 +6,16 @@ The backup's name contains the hash of the manifest.
 import hashlib
 from datetime import datetime
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, StringConstraints, ValidationError
 
+from shared.backup.signatures import MANIFEST_FORM, Signature, sign
 from shared.errors import SeraError
 
 FORMAT = 1
 MANIFEST_FILE = "manifest.json"
+SIGNATURE_FILE = "manifest.sig"
 NAME_DIGITS = 12
 
 
@@ -22,6 +25,10 @@ class BackupUnreadable(SeraError):
         "{path} is no manifest of a backup that this release reads ({problem}). Use another backup "
         "of the folder."
     )
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z_][a-z0-9_]*$")]
+"""The name of a table or column, which is a file's name, too."""
 
 
 class _Part(BaseModel):
@@ -34,7 +41,7 @@ class FilePart(_Part):
 
 
 class TablePart(FilePart):
-    columns: list[str]
+    columns: list[Name]
     rows: int
 
 
@@ -53,7 +60,7 @@ class Manifest(_Part):
     sera: str
     schema_revision: str
     postgres: str
-    tables: dict[str, TablePart]
+    tables: dict[Name, TablePart]
     objects: ObjectsPart
     let_go: int
     """The number of objects of cases that were erased during the backup."""
@@ -65,10 +72,13 @@ class Manifest(_Part):
     """SHA-256 of each key of this ledger that was available at the backup."""
     with_keys: bool
 
-    def write(self, folder: Path) -> str:
-        """Write the manifest, and return its digest."""
+    def write(self, folder: Path, keys: dict[str, str]) -> str:
+        """Write the manifest, signed if the sealing key is among the keys; return its digest."""
         text = self.model_dump_json(indent=2).encode()
         (folder / MANIFEST_FILE).write_bytes(text)
+        signature = sign(MANIFEST_FORM, text, keys)
+        if signature:
+            (folder / SIGNATURE_FILE).write_text(signature.model_dump_json())
         return hashlib.sha256(text).hexdigest()
 
     def backup_name(self, digest: str) -> str:
@@ -101,3 +111,13 @@ class Manifest(_Part):
                 path=path, problem=f"it has the format {manifest.format}"
             )
         return manifest
+
+
+def manifest_signer(folder: Path) -> str | None:
+    """The public key that signed a backup's manifest; None if no valid signature is there."""
+    try:
+        content = (folder / MANIFEST_FILE).read_bytes()
+        signature = Signature.model_validate_json((folder / SIGNATURE_FILE).read_text())
+    except (OSError, ValueError):
+        return None
+    return signature.signer(MANIFEST_FORM, content)

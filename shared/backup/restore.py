@@ -4,14 +4,14 @@ All rows are loaded in one transaction, which is committed when all objects are 
 interrupted restore leaves an empty database and can be started again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared.backup.create import LEDGER_FOLDER
 from shared.backup.files import open_decompressed
 from shared.backup.folder import BackupFolder
-from shared.backup.manifest import Manifest
+from shared.backup.manifest import Manifest, manifest_signer
 from shared.backup.objects import (
     CopyResult,
     ProgressCallback,
@@ -20,6 +20,7 @@ from shared.backup.objects import (
     ignore_progress,
     with_model_files,
 )
+from shared.backup.signatures import check_signer
 from shared.backup.verification import damaged_files
 from shared.backup.withdrawal_notes import read_note
 from shared.domain.audit.withdrawals import Withdrawals, merge_withdrawals
@@ -73,18 +74,23 @@ def restore(
     database_url: str,
     objects: ObjectStore,
     *,
+    trusted_keys: Collection[str] | None,
     name: str | None = None,
     withdrawn: Iterable[Withdrawals] = (),
     report_progress: ProgressCallback = ignore_progress,
 ) -> RestoreResult:
     """Restore a backup.
 
-    Raises BackupNotFound, BackupUnreadable, BackupDamaged, NoteUnreadable, DatabaseNotEmpty,
-    CodeOutdated, SchemaUnreleased, Unavailable.
+    `trusted_keys` are the public keys of whom a backup may be; None trusts every backup.
+
+    Raises BackupNotFound, BackupUnreadable, BackupUntrusted, BackupDamaged, NoteUnreadable,
+    DatabaseNotEmpty, RestoreDiffers, CodeOutdated, SchemaUnreleased, Unavailable.
     """
     folder = backups.backup_folder(name)
     manifest = Manifest.read(folder)
-    withdrawals = merge_withdrawals([read_note(backups), *withdrawn])
+    check_signer(folder, manifest_signer(folder), trusted_keys)
+    note = read_note(backups, trusted_keys)
+    withdrawals = merge_withdrawals([note, *withdrawn])
     bad_files = damaged_files(folder, manifest)
     if bad_files:
         raise BackupDamaged(name=folder.name, files=", ".join(bad_files))
@@ -146,6 +152,8 @@ def _load_rows(
         names = [name for name in table_names if name in manifest.tables]
         for number, name in enumerate(names, start=1):
             part = manifest.tables[name]
+            if set(part.columns) != set(target.columns(name)):
+                raise RestoreDiffers(what=f"The table {name}", name=folder.name)
             with open_decompressed(folder / LEDGER_FOLDER / f"{name}.gz") as stream:
                 loaded = target.load(name, part.columns, stream)
             if loaded != part.rows:

@@ -6,7 +6,7 @@ from pathlib import Path
 from shared.backup.create import LEDGER_FOLDER, OBJECT_LIST_FILE, read_object_hashes
 from shared.backup.files import file_part
 from shared.backup.folder import BackupFolder
-from shared.backup.manifest import FilePart, Manifest
+from shared.backup.manifest import FilePart, Manifest, manifest_signer
 from shared.backup.objects import ProgressCallback, damaged_objects, ignore_progress
 
 
@@ -14,13 +14,15 @@ from shared.backup.objects import ProgressCallback, damaged_objects, ignore_prog
 class VerificationResult:
     """The damaged or missing files and objects of a backup.
 
-    Objects that were already missing at the backup are listed in the manifest instead.
+    Objects that were already missing at the backup are listed in the manifest instead. `signer` is
+    the public key that signed the manifest; None if no valid signature is there.
     """
 
     name: str
     manifest: Manifest
     damaged_files: list[str]
     damaged_objects: list[str]
+    signer: str | None
 
     @property
     def is_intact(self) -> bool:
@@ -50,6 +52,7 @@ def verify_backup(
         manifest=manifest,
         damaged_files=bad_files,
         damaged_objects=bad_objects,
+        signer=manifest_signer(folder),
     )
 
 

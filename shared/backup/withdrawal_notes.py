@@ -6,14 +6,26 @@ it. An export of the audit trail that was stored elsewhere contains that erasure
 """
 
 import json
+from collections.abc import Collection, Mapping
 from pathlib import Path
+from typing import Any
 
 from shared.backup.folder import BackupFolder, write_private
+from shared.backup.signatures import (
+    NOTE_FORM,
+    BackupUntrusted,
+    Signature,
+    check_signer,
+    sign,
+)
 from shared.domain.audit.events import Event
 from shared.domain.audit.export import AuditExport
 from shared.domain.audit.withdrawals import Withdrawals
 from shared.errors import SeraError
 from shared.ledger.backup.snapshot import snapshot
+from shared.observability.logs import log
+
+UNTRUSTED_NOTE = "withdrawn.untrusted.json"
 
 
 class NoteUnreadable(SeraError):
@@ -24,34 +36,68 @@ class NoteUnreadable(SeraError):
     )
 
 
-def update_note(backups: BackupFolder, url: str) -> Withdrawals:
+def update_note(backups: BackupFolder, url: str, keys: dict[str, str]) -> Withdrawals:
     """Add the present withdrawals of the ledger to the note; returns the whole note."""
     with backups.locked(), snapshot(url) as moment:
-        return add_to_note(backups, moment.withdrawals())
+        return add_to_note(backups, moment.withdrawals(), keys)
 
 
-def add_to_note(backups: BackupFolder, withdrawals: Withdrawals) -> Withdrawals:
-    """Add withdrawals to the note. Earlier ones stay in it."""
-    merged = read_note(backups) | withdrawals
-    content = {**vars(merged), "keys": sorted(merged.keys)}
+def add_to_note(
+    backups: BackupFolder, withdrawals: Withdrawals, keys: dict[str, str]
+) -> Withdrawals:
+    """Add withdrawals to the note, and sign it if the sealing key is here.
+
+    Earlier ones stay in it. A note that this key did not sign is set aside first, so that the
+    signature never covers what somebody else wrote.
+    """
+    own_signature = sign(NOTE_FORM, b"", keys)
+    trusted_keys = {own_signature.key} if own_signature else None
+    try:
+        earlier = read_note(backups, trusted_keys)
+    except BackupUntrusted:
+        path = backups.withdrawals_file
+        path.replace(path.with_name(UNTRUSTED_NOTE))
+        log().warning("backup.note-set-aside", file=UNTRUSTED_NOTE)
+        earlier = Withdrawals()
+    merged = earlier | withdrawals
+    content: dict[str, Any] = {**vars(merged), "keys": sorted(merged.keys)}
+    signature = sign(NOTE_FORM, _content_bytes(content), keys)
+    if signature:
+        content["signed"] = signature.model_dump()
     write_private(backups.withdrawals_file, json.dumps(content, indent=1))
     return merged
 
 
-def read_note(backups: BackupFolder) -> Withdrawals:
-    """Raises NoteUnreadable."""
+def read_note(
+    backups: BackupFolder, trusted_keys: Collection[str] | None
+) -> Withdrawals:
+    """`trusted_keys` are the public keys of whom the note may be; None trusts every note.
+
+    Raises NoteUnreadable, BackupUntrusted.
+    """
     path = backups.withdrawals_file
     try:
         content = json.loads(path.read_text())
-        return Withdrawals(
+        signed = content.pop("signed", None)
+        signer = None
+        if signed:
+            signature = Signature.model_validate(signed)
+            signer = signature.signer(NOTE_FORM, _content_bytes(content))
+        note = Withdrawals(
             known_at=content["known_at"],
             cases=dict(content["cases"]),
             keys=frozenset(content["keys"]),
         )
     except FileNotFoundError:
         return Withdrawals()
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise NoteUnreadable(path=path) from error
+    check_signer(path, signer, trusted_keys)
+    return note
+
+
+def _content_bytes(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(content, sort_keys=True).encode()
 
 
 def read_export(path: Path) -> Withdrawals:

@@ -47,3 +47,5 @@ class Reason(StrEnum):
     WORKER_LOST = "worker-lost"
     IMAGE_MISSING = "object-missing"
     INTERNAL = "internal"
+    RESULT_CHANGED = "result-changed"
+    """The result is not the one that the audit trail vouches for, so it is not shown."""

@@ -9,6 +9,10 @@ JOBS = {
         "The worker was lost every time it tried this image. It can be run again from the "
         "worklist.",
     ),
+    "result-changed": (
+        "The result of this case, or what it was computed from, was changed after SERA had "
+        "written it. It is not shown. Tell your administrator, and send the case anew.",
+    ),
 }
 """Reasons why a job failed, besides the errors of its image."""
 

@@ -21,10 +21,12 @@ from shared.ledger.datasets.tables import (
 from shared.ledger.hospitals.tables import (
     ApiKeyRow,
     AuditRow,
+    HeadRow,
     HospitalRow,
     RateLimitRow,
     SealRow,
     SecretRow,
+    SeriesSealRow,
 )
 from shared.ledger.models.tables import (
     GateJudgementRow,
@@ -71,6 +73,7 @@ __all__ = [
     "ExplanationMapRow",
     "ExplanationRow",
     "GateJudgementRow",
+    "HeadRow",
     "HospitalRow",
     "JobRow",
     "ModelRow",
@@ -92,6 +95,7 @@ __all__ = [
     "SchemaTermsRow",
     "SealRow",
     "SecretRow",
+    "SeriesSealRow",
     "ServingRow",
     "SessionRow",
     "ShadowResultRow",

@@ -14,6 +14,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import (
 )
 
 from shared.domain.audit.chain import Seal
+from shared.domain.audit.series import SeriesSeal
 from shared.errors import SeraError
 from shared.security.key_files import decode_key, read_or_create
 from shared.settings import Settings
@@ -72,11 +73,16 @@ def own_public_keys(settings: Settings) -> list[str]:
     return [seal_key(settings).public] if has_key else []
 
 
-def is_signed(seal: Seal) -> bool:
+def is_signed(seal: Seal | SeriesSeal) -> bool:
     """Whether the seal's signature is valid under the key that the seal names."""
+    return is_signature(seal.key, seal.signature, seal.signed_bytes)
+
+
+def is_signature(public: str, signature: str, content: bytes) -> bool:
+    """Whether the holder of this public key signed the content; both texts are base64."""
     try:
-        key = Ed25519PublicKey.from_public_bytes(_decode_key(seal.key, "the seal"))
-        key.verify(base64.b64decode(seal.signature, validate=True), seal.signed_bytes)
+        key = Ed25519PublicKey.from_public_bytes(_decode_key(public, "the signature"))
+        key.verify(base64.b64decode(signature, validate=True), content)
     except (InvalidSignature, SealKeyUnusable, ValueError):
         return False
     return True

@@ -90,7 +90,8 @@ TESTED_ELSEWHERE = {
         "tests/integration/cli/test_backup.py",
         'run("backup", "verify", backups)',
     ),
-    "./sera restore FOLDER": (
+    "./sera audit key": ("tests/integration/cli/test_backup.py", 'run("audit", "key")'),
+    "./sera restore FOLDER --trusted KEY": (
         "tests/e2e/test_restore.py",
         '"restore", str(story.place)',
     ),

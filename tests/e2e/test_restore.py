@@ -23,6 +23,7 @@ from deploy.local import StackState
 from deploy.local.errors import StackNotRunning
 from shared.domain.roles import Role
 from shared.ledger import Ledger
+from shared.security.audit_signing import seal_key
 from shared.security.authenticators import Vault
 from shared.security.passwords import hash_password
 from shared.settings import Settings
@@ -52,6 +53,8 @@ class Disaster:
     place: Path
     port: int
     key: str = ""
+    public_key: str = ""
+    """Of the seals and of the backup."""
     first_receipt: dict[str, Any] = field(default_factory=dict)
     waiting: list[dict[str, Any]] = field(default_factory=list)
     sent: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -118,7 +121,9 @@ def disaster(
             live(story, state, north)
         kill_all(story, state)
     shutil.rmtree(story.home)
-    story.restored = story.sera_json("restore", str(story.place), "--json")
+    story.restored = story.sera_json(
+        "restore", str(story.place), "--trusted", story.public_key, "--json"
+    )
     with up(story.home, story.port):
         yield story
 
@@ -127,6 +132,7 @@ def live(story: Disaster, state: StackState, north: Hospital) -> None:
     """A case is done, others wait, a worker has some in hand; somebody signs in; a backup is made
     meanwhile.
     """
+    story.public_key = seal_key(story.settings).public
     story.first_receipt = north.read(png(1))
     person_with_authenticator(story, state)
     psutil.Process(state.pids["worker"]).suspend()

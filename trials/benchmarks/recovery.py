@@ -93,7 +93,9 @@ def run(folder: Path, cases: int, image_bytes: int) -> None:
         print(f"{'an empty home':<32} {time.monotonic() - start:6.1f} s")
         print_duration(
             "restore, all read back",
-            lambda: restore(backups, engines.database_url, empty_store),
+            lambda: restore(
+                backups, engines.database_url, empty_store, trusted_keys=None
+            ),
         )
         print_duration("audit trail", lambda: verify_trail(engines.database_url))
 

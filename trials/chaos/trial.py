@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from shared.domain.jobs import FINAL_STATES
 from shared.domain.roles import Role
 from shared.ledger import Ledger
 from shared.ledger.audit.export import AuditTrailReader
+from shared.ledger.audit.whole_trail import verify_whole_trail
 from shared.objects import open_store
 from shared.security.audit_signing import is_signed, seal_key
 from shared.settings import Settings
@@ -260,8 +262,8 @@ class Trial:
         file.write_text("".join(trail.export_lines()), encoding="utf-8")
         exported = AuditExport(file)
         seals = trail.seals()
-        live_findings = verify(
-            trail.links(), seals, is_signed, trusted_keys=[key.public]
+        live_findings = verify_whole_trail(
+            trail, is_signed, trusted_keys=[key.public], max_wait=timedelta(hours=1)
         )
         exported_findings = verify(
             exported.links(),

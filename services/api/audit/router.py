@@ -111,7 +111,7 @@ def verify_audit(
     """Verify a part of the audit trail, for a few seconds. To verify the rest, repeat the request
     with `next` as `cursor` until `next` is null.
     """
-    return service.verify(cursor, dependencies.ledger, dependencies.settings)
+    return service.verify(cursor, dependencies)
 
 
 @router.get(

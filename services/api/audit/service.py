@@ -15,12 +15,13 @@ from services.api.audit.schemas import (
     FaultView,
     VerificationView,
 )
-from services.api.dependencies import CallerSession
+from services.api.dependencies import CallerSession, Dependencies
 from services.api.hospitals.lookup import Names
 from services.api.jobs.service import CursorInvalid
 from services.api.locales import sentence
 from shared.domain.audit.chain import SYSTEM_CHAIN, chain_name
 from shared.domain.audit.events import Event
+from shared.domain.audit.series import SERIES_CHAIN, Witness
 from shared.domain.audit.verification import Finding, Stretch
 from shared.errors import NotFound
 from shared.ledger import Ledger, SystemSession
@@ -29,7 +30,7 @@ from shared.ledger.audit.repository import AuditEntry, EventFilter, RecordedEven
 from shared.ledger.audit.verification import AuditVerifier, ChainPosition
 from shared.ledger.hospitals.repository import Caller
 from shared.security.audit_signing import is_signed, own_public_keys
-from shared.settings import Settings
+from shared.security.last_seal import last_seal_places, read_witnesses
 
 PROOF_TIME_S = 2.0
 PROOF_MAX_EVENTS = 50_000
@@ -77,9 +78,11 @@ class AuditService:
         return [event_view(event) for event in events]
 
     def verify(
-        self, cursor: str | None, ledger: Ledger, settings: Settings
+        self, cursor: str | None, dependencies: Dependencies
     ) -> VerificationView:
-        """Verify the events after the cursor for about PROOF_TIME_S. Raises CursorInvalid.
+        """Verify the events after the cursor for about PROOF_TIME_S.
+
+        Raises CursorInvalid, WitnessUnreadable, Unavailable.
 
         The request's transaction ends first, because the events are read in separate short
         transactions.
@@ -87,13 +90,14 @@ class AuditService:
         position = _position(cursor)
         names = self._names()
         self._session.transaction.commit()
-        trusted_keys = own_public_keys(settings)
+        trusted_keys = own_public_keys(dependencies.settings)
         verifier = AuditVerifier(
-            ledger,
+            dependencies.ledger,
             self._caller.actor,
             self._caller.hospital_id,
             has_valid_signature=is_signed,
             trusted_keys=trusted_keys,
+            witnesses=self._witnesses(dependencies),
         )
         if position and not verifier.allows(position):
             raise CursorInvalid
@@ -109,6 +113,14 @@ class AuditService:
                 break
         return _verification_view(
             stretches, next_position, names, is_trusted=bool(trusted_keys)
+        )
+
+    def _witnesses(self, dependencies: Dependencies) -> list[Witness]:
+        """The last seals outside the database, for who may read all chains."""
+        if self._caller.hospital_id:
+            return []
+        return read_witnesses(
+            last_seal_places(dependencies.settings, dependencies.objects)
         )
 
     def _names(self) -> Names:
@@ -163,6 +175,8 @@ def chain_views(
     views: dict[str, ChainSectionView] = {}
     for stretch in stretches:
         chain = stretch.chain
+        if chain == SERIES_CHAIN:
+            continue
         earlier_events = views[chain].events if chain in views else 0
         sealed_at = None
         if stretch.sealed_at:
@@ -199,7 +213,7 @@ def _position(cursor: str | None) -> ChainPosition | None:
         return None
     try:
         chain, *numbers = json.loads(base64.urlsafe_b64decode(cursor))
-        if chain != SYSTEM_CHAIN:
+        if chain not in (SYSTEM_CHAIN, SERIES_CHAIN):
             chain = str(UUID(chain))
         position = ChainPosition(chain, *numbers)
     except (ValueError, TypeError, AttributeError, binascii.Error) as error:

@@ -63,3 +63,4 @@ class Event(StrEnum):
     READER_STUDY_BREACHED = "reader-study.breached"
     BACKUP_MADE = "backup.made"
     LEDGER_RESTORED = "ledger.restored"
+    SEALS_RESUMED = "seals.resumed"

@@ -1,8 +1,8 @@
 """The file of an exported audit trail: one JSON object a line.
 
 The first line names the exported chain. Then come all events in the order of their chains, then all
-seals, and finally a line with the numbers of events and seals. A truncated
-file lacks this line.
+seals, then the seals of all chains if the file has all chains, and finally a line with the numbers
+of these. A truncated file lacks this line.
 """
 
 import json
@@ -11,11 +11,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from shared.domain.audit.chain import EVENT_FORM, Link, Seal, parse_link, parse_seal
+from shared.domain.audit.series import SeriesSeal
 from shared.errors import SeraError
 
 EXPORT = "export"
 EVENT = "event"
 SEAL = "seal"
+SERIES = "series"
 END = "end"
 PARSE_ERRORS = (ValueError, KeyError, TypeError, AttributeError, RecursionError)
 
@@ -40,7 +42,10 @@ class ExportMissing(SeraError):
 
 
 def export_lines(
-    chain: str | None, links: Iterable[Link], seals: Sequence[Seal]
+    chain: str | None,
+    links: Iterable[Link],
+    seals: Sequence[Seal],
+    series: Sequence[SeriesSeal] = (),
 ) -> Iterator[str]:
     """Yield the lines of the file; `chain` is the only chain in it, None means all chains.
 
@@ -53,7 +58,10 @@ def export_lines(
         event_count += 1
     for seal in seals:
         yield _json_line(SEAL, vars(seal))
-    yield _json_line(END, {"events": event_count, "seals": len(seals)})
+    for series_seal in series:
+        yield _json_line(SERIES, series_seal.to_json())
+    counts = {"events": event_count, "seals": len(seals), "series": len(series)}
+    yield _json_line(END, counts)
 
 
 class AuditExport:
@@ -77,9 +85,17 @@ class AuditExport:
             if record["kind"] == SEAL
         ]
 
+    def series(self) -> list[SeriesSeal]:
+        """The seals of all chains; none in a file of before the schema r0003."""
+        return [
+            self._parse(line_number, SeriesSeal.from_json, record)
+            for line_number, record in self._records()
+            if record["kind"] == SERIES
+        ]
+
     def is_complete(self) -> bool:
         """Whether the last line exists and has the right numbers of events and seals."""
-        counts = {EXPORT: 0, EVENT: 0, SEAL: 0, END: 0}
+        counts = {EXPORT: 0, EVENT: 0, SEAL: 0, SERIES: 0, END: 0}
         last_record: dict[str, Any] = {}
         for _, record in self._records():
             counts[record["kind"]] += 1
@@ -90,6 +106,7 @@ class AuditExport:
             and last_record.get("kind") == END
             and last_record.get("events") == counts[EVENT]
             and last_record.get("seals") == counts[SEAL]
+            and last_record.get("series", 0) == counts[SERIES]
         )
 
     def _records(self) -> Iterator[tuple[int, dict[str, Any]]]:
@@ -114,7 +131,7 @@ class AuditExport:
 
 def _parse_line(line: str) -> dict[str, Any]:
     record: dict[str, Any] = json.loads(line)
-    if record["kind"] not in (EXPORT, EVENT, SEAL, END):
+    if record["kind"] not in (EXPORT, EVENT, SEAL, SERIES, END):
         raise ValueError(record["kind"])
     return record
 

@@ -12,6 +12,7 @@ from itertools import combinations, pairwise, product
 from operator import itemgetter
 
 from shared.domain.audit.chain import NO_PREVIOUS_HASH, Link, Seal
+from shared.domain.audit.late_seals import LateSeal
 
 MAX_COMPARED_ROWS = 300
 """If at most this many rows were changed, they are compared with one another, to distinguish rows
@@ -35,6 +36,11 @@ class Fault(StrEnum):
     SEAL_BROKEN = "seal-broken"
     SEAL_REMOVED = "seal-removed"
     SEAL_UNTRUSTED = "seal-untrusted"
+    SEALS_CUT = "seals-cut"
+    SEALS_REWRITTEN = "seals-rewritten"
+    RESULT_CHANGED = "result-changed"
+    RESULT_REMOVED = "result-removed"
+    RESULT_ADDED = "result-added"
 
 
 FAULT_TEXTS = {
@@ -71,6 +77,25 @@ FAULT_TEXTS = {
         "The seal {seal} of chain {chain} was made with the key {key}, which is none of those "
         "given."
     ),
+    Fault.SEALS_CUT: (
+        "The seals from the {seal} of {at} on were removed from the series of all chains: {place} "
+        "has that one."
+    ),
+    Fault.SEALS_REWRITTEN: (
+        "The seal {seal} of {at} of all chains is not the one that {place} has: the series was "
+        "made anew."
+    ),
+    Fault.RESULT_CHANGED: (
+        "{rows} of chain {chain}: the result of the job {job}, or what it was computed from, was "
+        "changed since."
+    ),
+    Fault.RESULT_REMOVED: (
+        "{rows} of chain {chain}: the result of the job {job} was removed, and its case was not "
+        "erased."
+    ),
+    Fault.RESULT_ADDED: (
+        "The job {job} of chain {chain} has a result that no event of the trail vouches for."
+    ),
 }
 
 
@@ -102,6 +127,8 @@ class Findings:
     event_counts: dict[str, int]
     sealed_numbers: dict[str, int]
     keys: tuple[str, ...]
+    late_seals: tuple[LateSeal, ...] = ()
+    """Events without a seal of their time. They are named, and are no fault."""
 
     @property
     def is_intact(self) -> bool:
@@ -227,6 +254,7 @@ def verify(
     has_valid_signature: Callable[[Seal], bool],
     trusted_keys: Sequence[str] = (),
     witnesses: Sequence[Seal] = (),
+    heads: Sequence[Seal] = (),
 ) -> Findings:
     """Verify all chains, each in the order of its events.
 
@@ -235,6 +263,7 @@ def verify(
     has_valid_signature : whether the key that a seal names made its signature
     trusted_keys : a seal by another key is a fault; if empty, every key is trusted
     witnesses : seals that are stored elsewhere; they are used like the seals of the chain
+    heads : what the series of all chains vouches for; their signatures are not verified here
     """
     chains: dict[str, _Chain] = {}
     findings = list(_check_seal_order(seals))
@@ -245,6 +274,9 @@ def verify(
         else:
             chain = _find_or_add_chain(chains, seal.chain)
             chain.seals.setdefault(seal.number, []).append(seal)
+    for head in heads:
+        chain = _find_or_add_chain(chains, head.chain)
+        chain.seals.setdefault(head.number, []).append(head)
     for link in links:
         findings.extend(_find_or_add_chain(chains, link.chain).add_event(link))
     for chain in chains.values():

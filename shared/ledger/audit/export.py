@@ -10,6 +10,7 @@ from uuid import UUID
 
 from shared.domain.audit.chain import Link, Seal, chain_name
 from shared.domain.audit.export import export_lines
+from shared.domain.audit.series import SeriesSeal
 from shared.ledger.audit.repository import LinkPosition
 from shared.ledger.hospital_session import HospitalSession
 from shared.ledger.ledger import Ledger
@@ -29,14 +30,26 @@ class AuditTrailReader:
         self._hospital = hospital
 
     def seals(self) -> list[Seal]:
-        with self._open() as session:
+        with self.open() as session:
             return session.seals.all()
+
+    def series(self) -> list[SeriesSeal]:
+        """The seals of all chains; none for a hospital, which has its own chain's seals."""
+        if self._hospital:
+            return []
+        series: list[SeriesSeal] = []
+        with self._ledger.system_session(self._actor) as session:
+            last_number = 0
+            while page := session.seals.series_after(last_number, PAGE_EVENTS):
+                series += page
+                last_number = page[-1].number
+        return series
 
     def links(self) -> Iterator[Link]:
         """Yield the events chain after chain, each from its beginning."""
         position: LinkPosition | None = None
         while True:
-            with self._open() as session:
+            with self.open() as session:
                 page = session.audit.links(position, PAGE_EVENTS)
             yield from (link for _, link in page)
             if len(page) < PAGE_EVENTS:
@@ -49,10 +62,12 @@ class AuditTrailReader:
         Seals are read before events (`shared.domain.audit.export`).
         """
         seals = self.seals()
+        series = self.series()
         chain = chain_name(self._hospital) if self._hospital else None
-        yield from export_lines(chain, self.links(), seals)
+        yield from export_lines(chain, self.links(), seals, series)
 
-    def _open(self) -> AbstractContextManager[HospitalSession | SystemSession]:
+    def open(self) -> AbstractContextManager[HospitalSession | SystemSession]:
+        """A session that sees the rows of this hospital, or of all."""
         if self._hospital:
             return self._ledger.hospital_session(self._hospital, self._actor)
         return self._ledger.system_session(self._actor)

@@ -5,17 +5,27 @@ Each stretch is returned with the position at which the next stretch begins.
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import NamedTuple
 from uuid import UUID
 
-from shared.domain.audit.chain import Link, Seal, chain_name
+from shared.domain.audit.chain import SYSTEM_CHAIN, Link, Seal, chain_name
+from shared.domain.audit.series import (
+    SERIES_CHAIN,
+    SeriesSeal,
+    Witness,
+    check_series,
+    check_witnesses,
+)
 from shared.domain.audit.verification import Stretch, verify_stretch
+from shared.ledger.audit.evidence import result_findings, results_without_event
 from shared.ledger.hospital_session import HospitalSession
 from shared.ledger.ledger import Ledger
 from shared.ledger.system_session import SystemSession
 
 PAGE_EVENTS = 1000
 PAGE_SEALS = 1000
+PAGE_SERIES = 200
 
 
 class ChainPosition(NamedTuple):
@@ -35,14 +45,16 @@ class AuditVerifier:
         actor: str,
         hospital: UUID | None = None,
         *,
-        has_valid_signature: Callable[[Seal], bool],
+        has_valid_signature: Callable[[Seal | SeriesSeal], bool],
         trusted_keys: Sequence[str] = (),
+        witnesses: Sequence[Witness] = (),
     ) -> None:
         self._ledger = ledger
         self._actor = actor
         self._hospital = hospital
         self._has_valid_signature = has_valid_signature
         self._trusted_keys = trusted_keys
+        self._witnesses = witnesses
 
     def stretches(
         self, position: ChainPosition | None = None
@@ -66,6 +78,8 @@ class AuditVerifier:
         self, session: HospitalSession | SystemSession, position: ChainPosition
     ) -> Stretch:
         """Seals are read before events, so that the event of each new seal is read, too."""
+        if position.chain == SERIES_CHAIN:
+            return self._verify_series(session, position.number)
         seals = session.seals.seals_after(position.chain, position.seal, PAGE_SEALS)
         links = session.audit.stretch(position.chain, position.number, PAGE_EVENTS)
         is_last = len(links) < PAGE_EVENTS and len(seals) < PAGE_SEALS
@@ -76,7 +90,7 @@ class AuditVerifier:
         last_seal = None
         if position.seal:
             last_seal = session.seals.find(position.chain, position.seal)
-        return verify_stretch(
+        stretch = verify_stretch(
             self._previous_link(session, position),
             links,
             seals,
@@ -84,6 +98,38 @@ class AuditVerifier:
             trusted_keys=self._trusted_keys,
             chain=position.chain,
             last_seal=last_seal,
+            is_last=is_last,
+        )
+        faults = result_findings(session.sql, links)
+        if is_last and position.chain != SYSTEM_CHAIN:
+            faults += results_without_event(session.sql, UUID(position.chain))
+        return replace(stretch, findings=(*stretch.findings, *faults))
+
+    def _verify_series(
+        self, session: HospitalSession | SystemSession, last_number: int
+    ) -> Stretch:
+        """Verify the seals of all chains after this number; at their end, the witnesses."""
+        last = session.seals.find_in_series(last_number)
+        series = session.seals.series_after(last_number, PAGE_SERIES)
+        findings = [
+            *check_series(
+                series, self._has_valid_signature, self._trusted_keys, last=last
+            )
+        ]
+        if series:
+            findings += session.seals.lost_heads(series[0].number, series[-1].number)
+        is_last = len(series) < PAGE_SERIES
+        if is_last:
+            findings += check_witnesses(session.seals.find_in_series, self._witnesses)
+        return Stretch(
+            chain=SERIES_CHAIN,
+            findings=tuple(findings),
+            event_count=0,
+            last_number=series[-1].number if series else last_number,
+            last_seal=0,
+            sealed_at=series[-1].at if series else None,
+            sealed_number=0,
+            keys=frozenset(seal.key for seal in series),
             is_last=is_last,
         )
 
@@ -107,13 +153,26 @@ class AuditVerifier:
             return ChainPosition(
                 chain=stretch.chain, number=stretch.last_number, seal=stretch.last_seal
             )
-        chain = session.audit.next_chain(stretch.chain)
-        return ChainPosition(chain) if chain else None
+        if stretch.chain == SERIES_CHAIN:
+            return None
+        return self._chain_after(session, stretch.chain)
 
     def _first_position(self) -> ChainPosition | None:
         with self._open() as session:
-            chain = session.audit.next_chain()
-        return ChainPosition(chain) if chain else None
+            return self._chain_after(session, "")
+
+    def _chain_after(
+        self, session: HospitalSession | SystemSession, last_chain: str
+    ) -> ChainPosition | None:
+        """The next chain; after the last one, for who may read all, the series of seals."""
+        chain = session.audit.next_chain(last_chain)
+        if chain:
+            return ChainPosition(chain)
+        if self._hospital is None and (
+            self._witnesses or session.seals.last_of_series()
+        ):
+            return ChainPosition(SERIES_CHAIN)
+        return None
 
     def _open(self) -> AbstractContextManager[HospitalSession | SystemSession]:
         if self._hospital:

@@ -12,6 +12,7 @@ from graphlib import TopologicalSorter
 from typing import BinaryIO
 from uuid import UUID
 
+from psycopg2 import sql
 from sqlalchemy import Connection, NullPool, create_engine, text
 from sqlalchemy.orm import Session
 
@@ -24,11 +25,12 @@ from shared.ledger.backup.snapshot import (
     NO_TIMEOUTS,
     PORTABLE_FORMAT,
     SCHEMA_TABLES,
+    columns_of,
     driver_connection,
     heads,
+    identifiers,
     model_digests,
     object_hashes,
-    quoted_list,
 )
 from shared.ledger.cases.erasures import Retention
 from shared.ledger.db_role import TAKE_SYSTEM_ROLE, translate_database_errors
@@ -42,13 +44,13 @@ ACTOR = "restore"
 REFERENCES = text(
     """
     SELECT t.relname AS name, array_remove(array_agg(r.relname::text), NULL) AS referenced,
-        t.relforcerowsecurity AS is_forced
+        t.relrowsecurity AS is_protected
     FROM pg_class t
     LEFT JOIN pg_constraint f
         ON f.conrelid = t.oid AND f.contype = 'f' AND f.confrelid <> t.oid
     LEFT JOIN pg_class r ON r.oid = f.confrelid
     WHERE t.relnamespace = current_schema()::regnamespace AND t.relkind = 'r'
-    GROUP BY t.oid, t.relname, t.relforcerowsecurity ORDER BY t.relname
+    GROUP BY t.oid, t.relname, t.relrowsecurity ORDER BY t.relname
     """
 )
 COUNTERS = text(
@@ -94,24 +96,40 @@ class RestoreTarget:
         graph = {table.name: set(table.referenced) for table in tables}
         order = list(TopologicalSorter(graph).static_order())
         for name in order:
-            self._execute(
-                f'ALTER TABLE "{name}" DISABLE TRIGGER USER, NO FORCE ROW LEVEL SECURITY'
+            self._execute_for(
+                name,
+                "ALTER TABLE {table} DISABLE TRIGGER USER, DISABLE ROW LEVEL SECURITY",
             )
         for name in reversed(order):
-            self._execute(f'DELETE FROM "{name}"')
+            self._execute_for(name, "DELETE FROM {table}")
         yield order
         for table in tables:
-            force = ", FORCE ROW LEVEL SECURITY" if table.is_forced else ""
-            self._execute(f'ALTER TABLE "{table.name}" ENABLE TRIGGER USER{force}')
+            self._execute_for(table.name, "ALTER TABLE {table} ENABLE TRIGGER USER")
+            if table.is_protected:
+                self._execute_for(
+                    table.name, "ALTER TABLE {table} ENABLE ROW LEVEL SECURITY"
+                )
         self._advance_counters()
 
+    def columns(self, table: str) -> list[str]:
+        """The columns of a table that a backup has."""
+        return columns_of(self._connection, table)
+
     def load(self, table: str, columns: list[str], rows: BinaryIO) -> int:
-        """Load the rows that `Snapshot.copy` wrote; returns how many."""
+        """Load the rows that `Snapshot.copy` wrote; returns how many.
+
+        The system's role loads them, which may insert rows and nothing else on the server, whoever
+        owns the tables.
+        """
+        statement = sql.SQL("COPY {table} ({columns}) FROM STDIN").format(
+            table=sql.Identifier(table), columns=identifiers(columns)
+        )
+        self._execute(TAKE_SYSTEM_ROLE)
         with driver_connection(self._connection).cursor() as cursor:
-            cursor.copy_expert(
-                f'COPY "{table}" ({quoted_list(columns)}) FROM STDIN', rows
-            )
-            return cursor.rowcount
+            cursor.copy_expert(statement, rows)
+            count: int = cursor.rowcount
+        self._execute("RESET ROLE")
+        return count
 
     def upgrade_to_head(self) -> None:
         """Run the migrations that came after the backup."""
@@ -148,10 +166,23 @@ class RestoreTarget:
     def _advance_counters(self) -> None:
         """Let identity columns continue after their highest number."""
         for table, column in self._connection.execute(COUNTERS).all():
-            self._execute(
-                f"SELECT setval(pg_get_serial_sequence('{table}', '{column}'), "
-                f'coalesce(max("{column}"), 0) + 1, false) FROM "{table}"'
+            statement = sql.SQL(
+                "SELECT setval(pg_get_serial_sequence({table_name}, {column_name}), "
+                "coalesce(max({column}), 0) + 1, false) FROM {table}"
+            ).format(
+                table_name=sql.Literal(table),
+                column_name=sql.Literal(column),
+                column=sql.Identifier(column),
+                table=sql.Identifier(table),
             )
+            self._compose(statement)
+
+    def _execute_for(self, table: str, statement: str) -> None:
+        self._compose(sql.SQL(statement).format(table=sql.Identifier(table)))
+
+    def _compose(self, statement: sql.Composed) -> None:
+        with driver_connection(self._connection).cursor() as cursor:
+            cursor.execute(statement)
 
     def _execute(self, statement: str) -> None:
         self._connection.exec_driver_sql(statement)

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from typing import BinaryIO, cast
 
-from psycopg2 import extensions
+from psycopg2 import extensions, sql
 from sqlalchemy import Connection, NullPool, create_engine, text
 
 from shared.domain.audit.chain import format_time
@@ -42,7 +42,7 @@ TABLES = text(
 COLUMNS = text(
     """
     SELECT attname FROM pg_attribute
-    WHERE attrelid = to_regclass(:table) AND attnum > 0 AND NOT attisdropped
+    WHERE attrelid = to_regclass(quote_ident(:table)) AND attnum > 0 AND NOT attisdropped
         AND attgenerated = '' ORDER BY attnum
     """
 )
@@ -87,15 +87,16 @@ class Snapshot:
         columns_by_table: dict[str, list[str]] = {}
         for table in self._connection.scalars(TABLES).all():
             if table not in excluded:
-                columns = self._connection.scalars(COLUMNS, {"table": table})
-                columns_by_table[table] = list(columns)
+                columns_by_table[table] = columns_of(self._connection, table)
         return columns_by_table
 
     def copy(self, table: str, columns: list[str], file: BinaryIO) -> int:
         """Write a table's rows in the text format of PostgreSQL's COPY; returns how many."""
-        query = f'SELECT {quoted_list(columns)} FROM "{table}"'
+        statement = sql.SQL("COPY (SELECT {columns} FROM {table}) TO STDOUT").format(
+            columns=identifiers(columns), table=sql.Identifier(table)
+        )
         with driver_connection(self._connection).cursor() as cursor:
-            cursor.copy_expert(f"COPY ({query}) TO STDOUT", file)
+            cursor.copy_expert(statement, file)
             return cursor.rowcount
 
     def object_hashes(self) -> list[str]:
@@ -151,8 +152,14 @@ def driver_connection(connection: Connection) -> extensions.connection:
     return cast(extensions.connection, connection.connection.driver_connection)
 
 
-def quoted_list(columns: list[str]) -> str:
-    return ", ".join(f'"{name}"' for name in columns)
+def columns_of(connection: Connection, table: str) -> list[str]:
+    """The columns of a table, without those that the database computes."""
+    return list(connection.scalars(COLUMNS, {"table": table}))
+
+
+def identifiers(names: list[str]) -> sql.Composed:
+    """Names with commas, quoted by the driver."""
+    return sql.SQL(", ").join(map(sql.Identifier, names))
 
 
 def object_hashes(connection: Connection) -> list[str]:

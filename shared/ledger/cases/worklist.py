@@ -22,7 +22,8 @@ from sqlalchemy import (
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased
 
-from shared.domain.jobs import JobState, Priority
+from shared.domain.jobs import JobState, Priority, Reason
+from shared.ledger.audit.evidence import is_genuine
 from shared.ledger.clock import database_time
 from shared.ledger.jobs.backlog import REASON
 from shared.ledger.scope import HospitalRepository
@@ -97,6 +98,7 @@ ENTRY_COLUMNS = (
     ResultRow.decision,
     ResultRow.fna,
     ResultRow.body["warnings"].label("warnings"),
+    is_genuine().label("is_genuine"),
 )
 """The columns of an entry, without its outcome. A case's outline and its result's figures may be
 long, so they are not read."""
@@ -125,10 +127,12 @@ class WorklistEntry:
     source: str | None
     determined_on: date | None
     consent: bool | None
+    stored_risk: float | None
+    """The risk by which the list is ordered, also if the result was altered and is not shown."""
 
     def position(self, order: Order) -> PagePosition:
-        if order is Order.RISK and self.risk is not None:
-            return self.risk, self.job_id
+        if order is Order.RISK and self.stored_risk is not None:
+            return self.stored_risk, self.job_id
         return self.created_at, self.job_id
 
 
@@ -315,7 +319,9 @@ def _has_outcome(outcome: OutcomeFilter) -> ColumnElement[bool]:
 
 
 def _entry(row: AnyRow) -> WorklistEntry:
+    """A case whose result was altered has failed, and shows none."""
     warnings = tuple(warning["code"] for warning in row.warnings or ())
+    is_altered = row.state == JobState.DONE and not row.is_genuine
     return WorklistEntry(
         case_id=row.case_id,
         job_id=row.job_id,
@@ -323,17 +329,18 @@ def _entry(row: AnyRow) -> WorklistEntry:
         batch=row.batch,
         created_at=row.created_at,
         size_mm=row.size_mm,
-        state=JobState(row.state),
+        state=JobState.FAILED if is_altered else JobState(row.state),
         priority=Priority.URGENT if row.urgent else Priority.ROUTINE,
         attempts=row.attempts,
-        reason=row.reason,
+        reason=Reason.RESULT_CHANGED if is_altered else row.reason,
         facts=row.facts,
-        risk=row.risk,
-        decision=row.decision,
-        fna=row.fna,
-        warnings=warnings,
+        risk=None if is_altered else row.risk,
+        decision=None if is_altered else row.decision,
+        fna=None if is_altered else row.fna,
+        warnings=() if is_altered else warnings,
         malignant=row.malignant,
         source=row.source,
         determined_on=row.determined_on,
         consent=row.consent,
+        stored_risk=row.risk,
     )

@@ -22,6 +22,8 @@ IS_READ_EVENT = (
     "event IN ('case.read', 'image.read', 'result.read', 'explanation.read')"
 )
 
+IS_EVIDENCE_EVENT = "event IN ('job.done', 'case.erased')"
+
 
 class HospitalRow(Table):
     __tablename__ = "hospitals"
@@ -105,6 +107,7 @@ class AuditRow(Table):
     __table_args__ = (
         Index("audit_of_hospital", "hospital_id", "id"),
         Index("audit_reads", "case_id", "actor", postgresql_where=text(IS_READ_EVENT)),
+        Index("audit_evidence", "case_id", postgresql_where=text(IS_EVIDENCE_EVENT)),
         UniqueConstraint("chain", "number", name="audit_place"),
     )
 
@@ -124,3 +127,30 @@ class SealRow(Table):
     signature: Mapped[str]
 
     __table_args__ = (UniqueConstraint("chain", "seal", name="checkpoint_place"),)
+
+
+class SeriesSealRow(Table):
+    """A seal of all chains, in one numbered series."""
+
+    __tablename__ = "audit_seals"
+    number: Mapped[int] = mapped_column(
+        BigInteger, primary_key=True, autoincrement=False
+    )
+    at: Mapped[datetime]
+    previous: Mapped[str]
+    key: Mapped[str]
+    signature: Mapped[str]
+
+
+class HeadRow(Table):
+    """The head of a chain when the series' seal was made; only if it moved since the one before."""
+
+    __tablename__ = "audit_heads"
+    chain: Mapped[str] = mapped_column(primary_key=True)
+    series: Mapped[int] = mapped_column(
+        BigInteger, ForeignKey("audit_seals.number"), primary_key=True
+    )
+    number: Mapped[int] = mapped_column(BigInteger)
+    hash: Mapped[str]
+
+    __table_args__ = (Index("audit_heads_of_seal", "series"),)

@@ -18,9 +18,10 @@ from sqlalchemy import (
 from sqlalchemy.orm import Session, load_only
 
 from shared.domain.audit.events import Event
-from shared.domain.jobs import JobState, Priority
+from shared.domain.jobs import JobState, Priority, Reason
 from shared.domain.results.result import Result
 from shared.errors import Conflict
+from shared.ledger.audit.evidence import is_genuine
 from shared.ledger.audit.repository import AuditTrail
 from shared.ledger.cases.repository import check_not_erased
 from shared.ledger.scope import HospitalRepository
@@ -144,7 +145,7 @@ class Jobs(HospitalRepository):
         )
         position = case((JobRow.state == JobState.QUEUED, jobs_ahead + 1))
         query = (
-            select(JobRow, position, ResultRow.body, CaseRow)
+            select(JobRow, position, ResultRow.body, is_genuine(), CaseRow)
             .join(CaseRow, CaseRow.id == JobRow.case_id)
             .outerjoin(ResultRow, ResultRow.job_id == JobRow.id)
             # An ROI may be long, so only these columns of the case are loaded.
@@ -161,17 +162,21 @@ def notify_listeners(session: Session, jobs: list[UUID]) -> None:
 
 
 def _job(row: AnyRow) -> Job:
-    job, position, body, _ = row
+    """A job whose result was altered has failed, and shows none."""
+    job, position, body, genuine, _ = row
+    has_result = body is not None or job.state == JobState.DONE
+    is_altered = has_result and not genuine
+    state = JobState.FAILED if is_altered else JobState(job.state)
     return Job(
         id=job.id,
         case_id=job.case_id,
-        state=JobState(job.state),
+        state=state,
         priority=Priority.URGENT if job.urgent else Priority.ROUTINE,
         attempts=job.attempts,
         created_at=job.created_at,
         updated_at=job.updated_at,
-        reason=job.reason,
+        reason=Reason.RESULT_CHANGED if is_altered else job.reason,
         facts=job.facts,
         position=position,
-        result=Result.from_json(body) if body else None,
+        result=Result.from_json(body) if body and not is_altered else None,
     )

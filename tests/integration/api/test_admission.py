@@ -131,6 +131,7 @@ def test_the_retry_time_follows_the_processing_rate(north, limited, ledger):
     with ledger.system_session("w1") as session:
         hospital = session.hospitals.find("north").id
     with ledger.engine.begin() as connection:
+        connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
         connection.execute(
             text(
                 "INSERT INTO results (id, job_id, hospital_id, model_digest, body, created_at) "

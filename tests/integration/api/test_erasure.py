@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import text
 
-from cli.output.audit_findings import verify_file, verify_ledger
+from cli.output.audit_findings import OutsideSeals, verify_file, verify_ledger
 from services.worker.audit_sealing import Sealer
 from services.worker.retention import RetentionSweeper
 from shared.cases.accept import CaseAcceptance
@@ -259,16 +259,16 @@ def test_the_trail_and_its_export_stay_intact_after_erasures(
         Sealer(ledger, lambda: seal_key(settings)).seal()
 
     seal()
-    earlier = verify_ledger(settings, (), ())
+    earlier = verify_ledger(settings, (), OutsideSeals())
     erase(admin, answered)
     sweep()
     seal()
-    live = verify_ledger(settings, (), ())
+    live = verify_ledger(settings, (), OutsideSeals())
     file = tmp_path / "north.jsonl"
     with ledger.system_session("test") as session:
         hospital = session.hospitals.find("north").id
     file.write_text("".join(AuditTrailReader(ledger, "test", hospital).export_lines()))
-    exported = verify_file(file, [seal_key(settings).public], ())
+    exported = verify_file(file, [seal_key(settings).public], OutsideSeals(), settings)
     assert (earlier.is_intact, live.is_intact, exported.is_intact) == (
         True,
         True,

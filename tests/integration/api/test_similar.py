@@ -19,6 +19,7 @@ def distinct_images(ledger):
 
     def set_images() -> None:
         with ledger.engine.begin() as connection:
+            connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
             connection.execute(
                 text(
                     "UPDATE cases SET image_sha256 = replace(id::text, '-', '') WHERE erased_at IS "

@@ -20,6 +20,7 @@ from shared.objects import ObjectStore, open_store
 from shared.security.audit_signing import SealKey
 
 KEYS = {"audit-ed25519": "QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="}
+TRUSTED = (SealKey(KEYS["audit-ed25519"], "the tests").public,)
 
 
 @pytest.fixture(scope="session")

@@ -31,6 +31,7 @@ from shared.ledger.schema.compatibility import CodeOutdated, SchemaUnreleased, h
 from shared.ledger.schema.migrate import migrate
 from shared.objects import ObjectMissing
 from shared.security.audit_signing import is_signed
+from tests.integration.backup.conftest import KEYS, TRUSTED
 from tests.later_release import REVISION, later_release
 
 
@@ -66,7 +67,7 @@ def test_a_restored_ledger_is_the_one_of_the_backup(
     hospital.seal()
     backup = create_backup(backups, hospital.source)
     later_case, _ = hospital.submit(b"two")
-    restored = restore(backups, empty_url, fresh_objects)
+    restored = restore(backups, empty_url, fresh_objects, trusted_keys=TRUSTED)
     assert external_ids(empty_url) == {str(first): "case-one"}
     assert str(later_case) not in external_ids(empty_url)
     assert restored.object_count == 1
@@ -97,7 +98,7 @@ def test_the_services_login_makes_a_backup_and_an_ordinary_owner_restores_it(
     )
     create_backup(backups, replace(hospital.source, database_url=service))
     owned_url = create_owned_database(fast_engine)
-    restore(backups, owned_url, fresh_objects)
+    restore(backups, owned_url, fresh_objects, trusted_keys=TRUSTED)
     assert table_protection(owned_url) == table_protection(hospital.url)
     with (
         closing(Ledger(owned_url, pool_size=1)) as ledger,
@@ -170,7 +171,7 @@ def test_a_damaged_file_is_found_and_not_restored(
     path.write_bytes(path.read_bytes()[:-1])
     assert verify_backup(backups).damaged_files == [part]
     with pytest.raises(BackupDamaged, match=part):
-        restore(backups, empty_url, fresh_objects)
+        restore(backups, empty_url, fresh_objects, trusted_keys=TRUSTED)
     assert external_ids_or_none(empty_url) is None
 
 
@@ -234,7 +235,9 @@ def test_erasures_and_revocations_after_the_backup_are_repeated(
         (key,) = [key.id for key in session.api_keys.all()]
         session.api_keys.revoke(key)
     create_backup(backups, hospital.source)
-    restored = restore(backups, empty_url, fresh_objects, name=old.name)
+    restored = restore(
+        backups, empty_url, fresh_objects, trusted_keys=TRUSTED, name=old.name
+    )
     assert (restored.erased_count, restored.revoked_count) == (1, 1)
     assert external_ids(empty_url) == {
         str(erased_case): None,
@@ -255,7 +258,7 @@ def test_erasures_and_revocations_after_the_backup_are_repeated(
 def test_a_database_in_use_is_left_alone(hospital, backups, fresh_objects):
     create_backup(backups, hospital.source)
     with pytest.raises(DatabaseNotEmpty):
-        restore(backups, hospital.url, fresh_objects)
+        restore(backups, hospital.url, fresh_objects, trusted_keys=TRUSTED)
 
 
 def test_a_backup_of_a_later_release_is_refused(
@@ -265,7 +268,7 @@ def test_a_backup_of_a_later_release_is_refused(
         migrate(hospital.url)
         create_backup(backups, hospital.source)
     with pytest.raises(CodeOutdated):
-        restore(backups, empty_url, fresh_objects)
+        restore(backups, empty_url, fresh_objects, trusted_keys=TRUSTED)
 
 
 def test_a_backup_of_an_earlier_release_is_migrated_forward(
@@ -274,7 +277,7 @@ def test_a_backup_of_an_earlier_release_is_migrated_forward(
     hospital.submit(b"one")
     create_backup(backups, hospital.source)
     with later_release(tmp_path / "later"):
-        restored = restore(backups, empty_url, fresh_objects)
+        restored = restore(backups, empty_url, fresh_objects, trusted_keys=TRUSTED)
     assert (restored.manifest.schema_revision, restored.schema_revision) == (
         head(),
         REVISION,
@@ -287,10 +290,10 @@ def test_a_backup_of_before_the_first_release_is_refused_with_the_next_step(
     folder = backups.backup_folder(create_backup(backups, hospital.source).name)
     manifest = Manifest.read(folder)
     unreleased = manifest.model_copy(update={"schema_revision": "0023"})
-    digest = unreleased.write(folder)
+    digest = unreleased.write(folder, KEYS)
     folder.rename(folder.with_name(unreleased.backup_name(digest)))
     with pytest.raises(SchemaUnreleased, match="set SERA_HOME to a new folder"):
-        restore(backups, empty_url, fresh_objects)
+        restore(backups, empty_url, fresh_objects, trusted_keys=TRUSTED)
 
 
 def test_pruning_removes_objects_that_only_old_backups_name(hospital, backups):

@@ -4,11 +4,15 @@ import json
 import sys
 
 import pytest
+from structlog.testing import capture_logs
 
 from cli.app import main
 from services.worker.audit_sealing import Sealer
 from shared.domain.audit.events import Event
+from shared.ledger.audit.repository import EventFilter
+from shared.objects import open_store
 from shared.security.audit_signing import seal_key
+from shared.security.last_seal import last_seal_places
 from shared.settings import Settings
 from tests.support.command import command_words
 
@@ -114,3 +118,79 @@ def test_a_place_that_cannot_be_written_is_named(trail, tmp_path, capsys, monkey
     with pytest.raises(SystemExit, match="1"):
         main()
     assert "[export-unwritable]" in capsys.readouterr().err
+
+
+def rebuild(ledger):
+    """Remove all seals, as the owner of the tables can."""
+    with ledger.engine.begin() as connection:
+        connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+        connection.exec_driver_sql(
+            "DELETE FROM audit_checkpoints; DELETE FROM audit_heads; DELETE FROM audit_seals"
+        )
+
+
+def test_a_witness_shows_that_the_seals_were_made_anew(sera, trail, ledger):
+    code, line = sera("witness")
+    assert (code, line.count("\n")) == (0, 1)
+    assert sera("verify", "--witness", line)[0] == 0
+    rebuild(ledger)
+    assert sera("verify")[0] == 0, "nothing in the database shows it"
+    code, output = sera("verify", "--witness", line)
+    assert code == 1
+    assert "the witness that you gave has that one" in output
+
+
+def test_a_full_export_is_held_against_a_witness_too(sera, trail, ledger, tmp_path):
+    _, line = sera("witness")
+    file, later = tmp_path / "all.jsonl", tmp_path / "later.jsonl"
+    sera("export", "--out", str(file))
+    assert sera("verify", "--file", str(file), "--witness", line)[0] == 0
+    rebuild(ledger)
+    Sealer(ledger, lambda: seal_key(Settings())).seal()
+    sera("export", "--out", str(later))
+    assert sera("verify", "--file", str(later), "--witness", line)[0] == 1
+    code, output = sera("verify", "--file", str(later), "--against", str(file))
+    assert code == 1
+    assert f"the one that {file} has" in output
+
+
+def test_after_a_loss_on_purpose_sealing_goes_on_and_that_is_on_record(
+    sera, trail, ledger
+):
+    settings = Settings()
+    places = last_seal_places(settings, open_store(settings.objects))
+    sealer = Sealer(ledger, lambda: seal_key(settings), places)
+    with ledger.system_session("test") as session:
+        session.audit.record(Event.MODEL_STORED, model="e" * 64)
+    sealer.seal()
+    _, line = sera("witness")
+    rebuild(ledger)
+    assert sera("verify")[0] == 1
+    with capture_logs() as entries:
+        sealer.seal()
+    assert [entry["event"] for entry in entries] == ["audit.seals-interrupted"]
+    code, output = sera("resume")
+    assert code == 0
+    assert line.strip() in output
+    sealer.seal()
+    assert sera("verify")[0] == 0
+    with ledger.system_session("test") as session:
+        (event,) = session.audit.page(filters=EventFilter(event=Event.SEALS_RESUMED))
+    assert event.details == {"before": [line.split()[-1]], "after": None}
+
+
+def test_a_line_that_is_no_witness_is_named(sera, trail, capsys, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["sera", "audit", "verify", "--witness", "12"])
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    assert "[witness-unreadable]" in capsys.readouterr().err
+
+
+def test_before_the_first_seal_there_is_no_witness(
+    sera, ledger, database_url, capsys, monkeypatch
+):
+    monkeypatch.setenv("SERA_DATABASE_URL", database_url)
+    monkeypatch.setattr(sys, "argv", ["sera", "audit", "witness"])
+    with pytest.raises(SystemExit, match="1"):
+        main()
+    assert "[nothing-sealed]" in capsys.readouterr().err

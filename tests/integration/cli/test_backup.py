@@ -10,6 +10,7 @@ from cli.app import app
 from deploy.local import Stack
 from deploy.local.services import SERVICES
 from shared.backup import KeysMissing
+from shared.backup.signatures import BackupUntrusted
 from shared.security.audit_signing import seal_key, seal_key_file
 from shared.settings import Settings
 
@@ -42,8 +43,14 @@ def test_a_home_is_backed_up_while_it_is_stopped_and_comes_back_with_its_key(
     assert run("backup", "note", backups).output.startswith("Known by")
     assert "0 backups went" in run("backup", "prune", backups, "--keep", 1).output
     shutil.copy(seal_key_file(Settings()), key)
+    public = run("audit", "key").output.strip()
+    assert "which you trust" in run("backup", "verify", backups).output
     shutil.rmtree(home)
-    refused = run("restore", backups)
+    assert "proves nothing until" in run("backup", "verify", backups).output
+    trusted = ("backup", "verify", backups, "--trusted")
+    assert (run(*trusted, public).exit_code, run(*trusted, "other").exit_code) == (0, 1)
+    assert isinstance(run("restore", backups).exception, BackupUntrusted)
+    refused = run("restore", backups, "--trusted", public)
     assert isinstance(refused.exception, KeysMissing)
     (home / "keys").mkdir(parents=True, mode=0o700)
     shutil.copy(key, home / "keys")

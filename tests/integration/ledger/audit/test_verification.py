@@ -3,6 +3,7 @@ import pytest
 from services.worker.audit_sealing import Sealer
 from shared.domain.audit.chain import SYSTEM_CHAIN
 from shared.domain.audit.events import Event
+from shared.domain.audit.series import SERIES_CHAIN
 from shared.domain.audit.verification import Fault
 from shared.ledger.audit import verification
 from shared.ledger.audit.verification import AuditVerifier, ChainPosition
@@ -61,7 +62,7 @@ def test_every_chain_is_read_to_its_end_and_each_stretch_can_be_the_beginning(
         for stretch, _ in read
         if stretch.is_last
     }
-    assert ends == {SYSTEM_CHAIN: (2, 2), str(north): (11, 8)}
+    assert ends == {SYSTEM_CHAIN: (2, 2), str(north): (11, 8), SERIES_CHAIN: (1, 0)}
     assert read[-1][1] is None
     for count, (_, place) in enumerate(read[:-1], start=1):
         assert list(prover(ledger, key).stretches(place)) == read[count:]
