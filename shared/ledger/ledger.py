@@ -7,6 +7,7 @@ from uuid import UUID
 from sqlalchemy import create_engine
 
 from shared.ledger.db_role import SYSTEM, translate_database_errors
+from shared.ledger.deadlines import bound_waits
 from shared.ledger.hospital_session import HospitalSession
 from shared.ledger.system_session import SystemSession
 from shared.ledger.transaction import Transaction
@@ -20,12 +21,19 @@ CONNECT_ARGS = {
 """A server whose machine has failed does not respond. So each wait has a limit: seconds to connect,
 milliseconds until the server acknowledges sent data, and seconds of silence before a keepalive
 probe."""
+STATEMENT_TIMEOUT_S = 60.0
+"""How long a statement may take in processes other than the gateway."""
 
 
 class Ledger:
     """The system of record."""
 
-    def __init__(self, url: str, pool_size: int = 10) -> None:
+    def __init__(
+        self,
+        url: str,
+        pool_size: int = 10,
+        statement_timeout_s: float = STATEMENT_TIMEOUT_S,
+    ) -> None:
         # A ping before use is unnecessary: every transaction first sets its role, which shows
         # just as well whether the connection is alive.
         self.engine = create_engine(
@@ -36,6 +44,7 @@ class Ledger:
             max_overflow=pool_size,
             pool_timeout=POOL_TIMEOUT_S,
         )
+        bound_waits(self.engine, statement_timeout_s)
 
     def transaction(self) -> Transaction:
         """A transaction that has not begun. The caller commits it or rolls it back."""
