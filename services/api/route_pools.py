@@ -214,13 +214,19 @@ async def _cancel_when_client_goes(request: Request, token: CancellationToken) -
     token.cancel()
 
 
-def hold_place(pool: RoutePool) -> params.Depends:
-    """Build a dependency of a route, which holds a place of the pool for the caller's hospital."""
+@dataclass(frozen=True)
+class HeldPlace:
+    """A dependency that holds a place of the pool for the caller's hospital."""
 
-    async def held_place(request: Request) -> AsyncIterator[None]:
+    pool: RoutePool
+
+    async def __call__(self, request: Request) -> AsyncIterator[None]:
         pools: RoutePools = request.app.state.dependencies.route_pools
         owner = request.state.caller.hospital_id
-        async with pools.place(pool, owner, request):
+        async with pools.place(self.pool, owner, request):
             yield
 
-    return params.Depends(held_place)
+
+def hold_place(pool: RoutePool) -> params.Depends:
+    """What a costly route lists among its `dependencies`."""
+    return params.Depends(HeldPlace(pool))

@@ -10,15 +10,14 @@ socket is shut down. The driver then reports a lost connection.
 import os
 import socket
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock, Thread
 
 import psycopg2.extensions
-from sqlalchemy import Engine, event
-from sqlalchemy.engine import ExceptionContext
+from sqlalchemy.engine import ExceptionContext, make_url
 
 from shared.cancellation import CURRENT_TOKEN
 
@@ -111,8 +110,10 @@ class BoundedConnection(psycopg2.extensions.connection):
     `limit_s` is that of a statement or commit, in seconds.
     """
 
-    limit_s: float
-    is_abandoned = False
+    def __init__(self, dsn: str, async_: int = 0, *, limit_s: float) -> None:
+        super().__init__(dsn, async_)
+        self.limit_s = limit_s
+        self.is_abandoned = False
 
     def commit(self) -> None:
         with WATCHDOG.wait(self.fileno(), self.limit_s):
@@ -161,43 +162,26 @@ class BoundedCursor(psycopg2.extensions.cursor):
             super().executemany(query, vars_list)
 
 
-def bounded_connection(
-    *arguments: str, statement_timeout_s: float, **options: str | int
-) -> BoundedConnection:
-    """Connect like `psycopg2.connect`, to a server on which no statement takes longer."""
+def bounded_waits(url: str, statement_timeout_s: float) -> dict[str, object]:
+    """Options of `psycopg2.connect` for a connection whose waits have deadlines.
+
+    The server ends statements that take longer than `statement_timeout_s` seconds.
+    """
     limits = (
         f"-c statement_timeout={round(statement_timeout_s * 1000)} "
         f"-c client_connection_check_interval={CLIENT_CHECK_MS}"
     )
-    options["options"] = f"{options.get('options', '')} {limits}".strip()
-    connection: BoundedConnection = psycopg2.connect(
-        *arguments,
-        connection_factory=BoundedConnection,
-        cursor_factory=BoundedCursor,
-        **options,
-    )
-    connection.limit_s = statement_timeout_s + GRACE_S
-    return connection
+    options_of_url = make_url(url).query.get("options", "")
+    return {
+        "connection_factory": partial(
+            BoundedConnection, limit_s=statement_timeout_s + GRACE_S
+        ),
+        "cursor_factory": BoundedCursor,
+        "options": f"{options_of_url} {limits}".strip(),
+    }
 
 
-def bound_waits(engine: Engine, statement_timeout_s: float) -> None:
-    """Have all connections that an engine makes from now on be bounded."""
-
-    def connect(
-        _dialect: object,
-        _record: object,
-        arguments: Sequence[str],
-        options: Mapping[str, str | int],
-    ) -> BoundedConnection:
-        return bounded_connection(
-            *arguments, statement_timeout_s=statement_timeout_s, **options
-        )
-
-    event.listen(engine, "do_connect", connect)
-    event.listen(engine, "handle_error", _keep_pool_of_abandoned)
-
-
-def _keep_pool_of_abandoned(context: ExceptionContext) -> None:
-    """SQLAlchemy replaces all connections of a pool if one is lost."""
+def keep_pool_of_abandoned(context: ExceptionContext) -> None:
+    """A listener to errors. SQLAlchemy replaces all connections of a pool if one is lost."""
     if isinstance(context.original_exception, ConnectionAbandoned):
         context.invalidate_pool_on_disconnect = False

@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from uuid import UUID
 
-from sqlalchemy import create_engine
+from sqlalchemy import create_engine, event
 
 from shared.ledger.db_role import SYSTEM, translate_database_errors
-from shared.ledger.deadlines import bound_waits
+from shared.ledger.deadlines import bounded_waits, keep_pool_of_abandoned
 from shared.ledger.hospital_session import HospitalSession
 from shared.ledger.system_session import SystemSession
 from shared.ledger.transaction import Transaction
@@ -39,12 +39,12 @@ class Ledger:
         self.engine = create_engine(
             url,
             hide_parameters=True,
-            connect_args=CONNECT_ARGS,
+            connect_args=CONNECT_ARGS | bounded_waits(url, statement_timeout_s),
             pool_size=pool_size,
             max_overflow=pool_size,
             pool_timeout=POOL_TIMEOUT_S,
         )
-        bound_waits(self.engine, statement_timeout_s)
+        event.listen(self.engine, "handle_error", keep_pool_of_abandoned)
 
     def transaction(self) -> Transaction:
         """A transaction that has not begun. The caller commits it or rolls it back."""

@@ -160,15 +160,23 @@ VisitorDep = Annotated[Visitor, Depends(current_visitor)]
 PagePerson = Annotated[SignedInVisitor, Depends(require_sign_in())]
 
 
-def hold_page_place(pool: RoutePool) -> params.Depends:
-    """Build a dependency of a page, which holds a place of the pool for the visitor's hospital."""
+@dataclass(frozen=True)
+class HeldPagePlace:
+    """A dependency that holds a place of the pool for the visitor's hospital."""
 
-    async def held_place(request: Request, visitor: PagePerson) -> AsyncIterator[None]:
+    pool: RoutePool
+
+    async def __call__(
+        self, request: Request, visitor: PagePerson
+    ) -> AsyncIterator[None]:
         pools: RoutePools = dependencies_of(request).route_pools
-        async with pools.place(pool, visitor.caller.hospital_id, request):
+        async with pools.place(self.pool, visitor.caller.hospital_id, request):
             yield
 
-    return params.Depends(held_place)
+
+def hold_page_place(pool: RoutePool) -> params.Depends:
+    """What a costly page lists among its `dependencies`."""
+    return params.Depends(HeldPagePlace(pool))
 
 
 def page_hospital_session(
