@@ -10,13 +10,15 @@ socket is shut down. The driver then reports a lost connection.
 import os
 import socket
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from threading import Lock, Thread
+from typing import Any
 
 import psycopg2.extensions
+from psycopg2.sql import Composable
 from sqlalchemy.engine import ExceptionContext, make_url
 
 from shared.cancellation import CURRENT_TOKEN
@@ -29,6 +31,10 @@ FIRST_STATEMENT_S = 5.0
 soon whether the server responds."""
 CLIENT_CHECK_MS = 2000
 """How often the server looks, during a statement, whether its client is still there."""
+
+Query = str | bytes | Composable
+Parameters = Sequence[Any] | Mapping[str, Any] | None
+"""The types of psycopg2 for a statement and its bound values."""
 
 
 @dataclass(eq=False)
@@ -110,10 +116,8 @@ class BoundedConnection(psycopg2.extensions.connection):
     `limit_s` is that of a statement or commit, in seconds.
     """
 
-    def __init__(self, dsn: str, async_: int = 0, *, limit_s: float) -> None:
-        super().__init__(dsn, async_)
-        self.limit_s = limit_s
-        self.is_abandoned = False
+    limit_s: float
+    is_abandoned = False
 
     def commit(self) -> None:
         with WATCHDOG.wait(self.fileno(), self.limit_s):
@@ -153,11 +157,11 @@ class BoundedCursor(psycopg2.extensions.cursor):
 
     connection: BoundedConnection
 
-    def execute(self, query: str | bytes, vars: object = None) -> None:
+    def execute(self, query: Query, vars: Parameters = None) -> None:
         with self.connection.statement():
             super().execute(query, vars)
 
-    def executemany(self, query: str | bytes, vars_list: Iterable[object]) -> None:
+    def executemany(self, query: Query, vars_list: Iterable[Parameters]) -> None:
         with self.connection.statement():
             super().executemany(query, vars_list)
 
@@ -173,12 +177,17 @@ def bounded_waits(url: str, statement_timeout_s: float) -> dict[str, object]:
     )
     options_of_url = make_url(url).query.get("options", "")
     return {
-        "connection_factory": partial(
-            BoundedConnection, limit_s=statement_timeout_s + GRACE_S
-        ),
+        "connection_factory": partial(_connect, statement_timeout_s + GRACE_S),
         "cursor_factory": BoundedCursor,
         "options": f"{options_of_url} {limits}".strip(),
     }
+
+
+def _connect(limit_s: float, dsn: str, **options: int) -> BoundedConnection:
+    """psycopg2 calls this with the name of its option `async`, a keyword of Python."""
+    connection = BoundedConnection(dsn, **options)
+    connection.limit_s = limit_s
+    return connection
 
 
 def keep_pool_of_abandoned(context: ExceptionContext) -> None:

@@ -12,8 +12,11 @@ and comes again.
 """
 
 import argparse
+import os
 import socket
 import statistics
+import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -38,10 +41,9 @@ from shared.ledger import Ledger
 from shared.ledger.schema.migrate import migrate
 from shared.observability import logs
 from shared.phantoms import draw
-from shared.settings import Settings
+from shared.settings import ROOT, Settings
 from tests.support.builders import dicom_file
 from tests.support.dicom_files import compressed, region
-from tests.support.gateway_process import gateway_of
 
 FLOODER_PATIENCE_S = 8.0
 """After this time a client of the flood closes its connection, with or without an answer."""
@@ -126,15 +128,46 @@ def _target() -> Iterator[tuple[Target, Hospital, Hospital]]:
             rate_per_minute=100_000,
             inflight_quota=100_000,
         )
-        with gateway_of(settings) as gateway:
-            target = Target(url=gateway.url, port=gateway.port)
+        with _gateway(settings) as target:
             ledger = Ledger(settings.database)
-            yield (
-                target,
-                _hospital(target, ledger, "north"),
-                _hospital(target, ledger, "south"),
-            )
+            north = _hospital(target, ledger, "north")
+            south = _hospital(target, ledger, "south")
             ledger.close()
+            yield target, north, south
+
+
+@contextmanager
+def _gateway(settings: Settings) -> Iterator[Target]:
+    """Run a gateway in a process of its own."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    environment = {
+        "SERA_HOME": str(settings.home),
+        "SERA_PORT": str(port),
+        "SERA_DATABASE_URL": settings.database,
+        "SERA_BROKER_URL": settings.broker,
+        "SERA_OBJECTS_URL": settings.objects,
+        "SERA_RATE_PER_MINUTE": str(settings.rate_per_minute),
+        "SERA_INFLIGHT_QUOTA": str(settings.inflight_quota),
+        "SERA_LOG_LEVEL": "ERROR",
+    }
+    command = (sys.executable, "-m", "services.api")
+    process = subprocess.Popen(command, env=os.environ | environment, cwd=ROOT)
+    target = Target(url=f"http://127.0.0.1:{port}", port=port)
+    try:
+        _wait_until_alive(target)
+        yield target
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _wait_until_alive(target: Target) -> None:
+    while True:
+        with suppress(httpx2.TransportError):
+            if httpx2.get(f"{target.url}/healthz").status_code == 200:
+                return
+        time.sleep(0.2)
 
 
 def _hospital(target: Target, ledger: Ledger, name: str) -> Hospital:
