@@ -166,7 +166,7 @@ class BoundedCursor(psycopg2.extensions.cursor):
             super().executemany(query, vars_list)
 
 
-def bounded_waits(url: str, statement_timeout_s: float) -> dict[str, object]:
+def bounded_waits(url: str, statement_timeout_s: float) -> dict[str, Any]:
     """Options of `psycopg2.connect` for a connection whose waits have deadlines.
 
     The server ends statements that take longer than `statement_timeout_s` seconds.

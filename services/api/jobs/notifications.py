@@ -11,7 +11,7 @@ from uuid import UUID
 import psycopg2
 from sqlalchemy.engine import make_url
 
-from shared.ledger.deadlines import bounded_waits
+from shared.ledger.deadlines import BoundedConnection, bounded_waits
 from shared.ledger.jobs.repository import CHANNEL
 from shared.ledger.ledger import CONNECT_ARGS
 from shared.observability.logs import log
@@ -68,9 +68,8 @@ class JobChangeListener:
             await asyncio.sleep(RECONNECT_S)
 
     def _connect(self) -> psycopg2.extensions.connection:
-        connection = psycopg2.connect(
-            self._dsn, **CONNECT_ARGS, **bounded_waits(self._dsn, LISTEN_S)
-        )
+        options = CONNECT_ARGS | bounded_waits(self._dsn, LISTEN_S)
+        connection: BoundedConnection = psycopg2.connect(self._dsn, **options)
         connection.autocommit = True
         connection.cursor().execute(f"LISTEN {CHANNEL}")
         return connection
