@@ -52,8 +52,8 @@ PAUSE_AFTER_REFUSAL_S = 5.0
 SOUTH_PERIOD_S = 0.02
 """The pause between two rounds of the other hospital's requests."""
 DICOM_HEIGHT, DICOM_WIDTH = 1500, 2000
-UNDER_LOAD_AFTER_S = 4.0
-"""Measuring begins this long after the flood."""
+UNDER_LOAD_AFTER_S = 10.0
+"""Measuring begins this long after the flood's process, which takes some seconds to start."""
 
 
 @dataclass(frozen=True)
