@@ -89,6 +89,16 @@ class Settings(BaseSettings):
     same_key_wait_s: Annotated[float, Field(ge=0.1, le=60)] = 5.0
     """How long a repeat waits for the original request before it is refused with "try again"."""
     long_poll_max_s: Annotated[float, Field(ge=0, le=120)] = 30.0
+    long_polls_per_key: Annotated[int, Field(ge=1)] = 128
+    event_streams_per_key: Annotated[int, Field(ge=1)] = 32
+    """Open long polls and event streams of one API key or session; one more is refused (429)."""
+    event_stream_max_s: Annotated[float, Field(gt=0)] = 3600.0
+    """An event stream ends after this time. Browsers then connect again by themselves."""
+    statement_timeout_s: Annotated[float, Field(ge=1, le=600)] = 20.0
+    """How long a statement of the gateway may take in the database.
+
+    Three seconds later the gateway gives up a database that does not respond at all.
+    """
 
     max_images: Annotated[int, Field(ge=1, le=512)] = 8
     """The most cases that a worker claims at once.

@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from starlette.types import Lifespan
@@ -17,6 +18,7 @@ from services.api.datasets.router import router as datasets_router
 from services.api.dependencies import Dependencies
 from services.api.hospitals.router import router as hospitals_router
 from services.api.jobs.notifications import JobChangeListener
+from services.api.jobs.open_waits import OpenWaits
 from services.api.jobs.router import router as jobs_router
 from services.api.keys.router import router as keys_router
 from services.api.locales import LocaleMiddleware
@@ -34,6 +36,7 @@ from services.api.models.card import router as model_cards_router
 from services.api.models.router import router as models_router
 from services.api.monitoring.dashboards import router as dashboards_router
 from services.api.monitoring.memory import AnswerCache
+from services.api.monitoring.probe import ReadinessProbe
 from services.api.monitoring.prometheus.traffic import TrafficMiddleware
 from services.api.monitoring.router import router as monitoring_router
 from services.api.people.router import router as people_router
@@ -41,6 +44,7 @@ from services.api.previews.router import router as previews_router
 from services.api.queue.router import router as queue_router
 from services.api.reader_studies.router import router as reader_studies_router
 from services.api.reports.router import router as reports_router
+from services.api.route_pools import RoutePools
 from services.api.session.authenticator_router import router as authenticator_router
 from services.api.session.oidc_router import router as oidc_router
 from services.api.session.password_hasher import PasswordHasherPool
@@ -57,7 +61,7 @@ from shared.cases.deidentification import Deidentifier
 from shared.cases.pace import Pace
 from shared.ledger import Ledger
 from shared.objects import open_store
-from shared.queueing import CeleryNotifier, celery_app
+from shared.queueing import BackgroundNotifier, CeleryNotifier, celery_app
 from shared.security.authenticators import Vault
 from shared.settings import Settings
 from shared.version import VERSION
@@ -130,9 +134,9 @@ def create_app(settings: Settings) -> FastAPI:
 
 def build_dependencies(settings: Settings) -> Dependencies:
     """Build the objects that routes and middleware share."""
-    counter_ledger = Ledger(settings.database, pool_size=COUNTER_POOL_SIZE)
+    counter_ledger = _ledger(settings, pool_size=COUNTER_POOL_SIZE)
     objects = open_store(settings.objects)
-    notifier = CeleryNotifier(celery_app(settings.broker))
+    notifier = BackgroundNotifier(CeleryNotifier(celery_app(settings.broker)))
     pace = Pace(counter_ledger)
     decoder_pool = DecoderPool(open_sandbox(settings))
     deidentifier = Deidentifier(counter_ledger, decoder_pool)
@@ -149,17 +153,20 @@ def build_dependencies(settings: Settings) -> Dependencies:
         provider = IdentityProvider(settings, settings.oidc_issuer)
     return Dependencies(
         settings=settings,
-        ledger=Ledger(settings.database, pool_size=POOL_SIZE),
+        ledger=_ledger(settings, pool_size=POOL_SIZE),
         counter_ledger=counter_ledger,
         objects=objects,
         notifier=notifier,
         job_changes=JobChangeListener(settings.database),
+        open_waits=OpenWaits(settings),
         pace=pace,
         acceptance=acceptance,
         answer_cache=AnswerCache(),
         read_audit=ReadAudit(),
         deidentifier=deidentifier,
         decoder_pool=decoder_pool,
+        route_pools=RoutePools(),
+        readiness=ReadinessProbe(),
         origin_policy=OriginPolicy(settings.public_url),
         password_hashers=PasswordHasherPool(settings.password_threads),
         vault=Vault(settings),
@@ -167,16 +174,32 @@ def build_dependencies(settings: Settings) -> Dependencies:
     )
 
 
+def _ledger(settings: Settings, pool_size: int) -> Ledger:
+    return Ledger(
+        settings.database,
+        pool_size=pool_size,
+        statement_timeout_s=settings.statement_timeout_s,
+    )
+
+
 def _lifespan(dependencies: Dependencies) -> Lifespan[FastAPI]:
-    """Run background work while the app runs, and close all resources when the app stops."""
+    """Run background work while the app runs, and close all resources when the app stops.
+
+    Costly requests have threads in addition to those of all others, which so never wait for one of
+    them.
+    """
 
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         sweeper = idempotency.sweep_receipts_periodically(
             dependencies.ledger, dependencies.settings
         )
+        threads = current_default_thread_limiter()
+        threads.total_tokens += dependencies.route_pools.place_count
         async with dependencies.job_changes.listen(), sweeper:
             yield
+        dependencies.notifier.close()
+        dependencies.readiness.close()
         dependencies.password_hashers.close()
         dependencies.decoder_pool.close()
         dependencies.deidentifier.close()

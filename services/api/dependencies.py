@@ -1,6 +1,6 @@
 """Dependencies of routes: the caller and its permissions, database sessions and shared objects."""
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
 from typing import Annotated
 from uuid import UUID
@@ -10,9 +10,12 @@ from fastapi.security import APIKeyCookie, HTTPBearer
 
 from services.api.audit.read_audit import ReadAudit
 from services.api.jobs.notifications import JobChangeListener
+from services.api.jobs.open_waits import OpenWaits
 from services.api.middleware.origin_policy import SESSION_COOKIE, OriginPolicy
 from services.api.middleware.transactions import Slot
 from services.api.monitoring.memory import AnswerCache
+from services.api.monitoring.probe import ReadinessProbe
+from services.api.route_pools import RoutePools
 from services.api.session.password_hasher import PasswordHasherPool
 from services.api.session.provider import IdentityProvider
 from shared.cases.accept import CaseAcceptance
@@ -31,7 +34,7 @@ from shared.ledger import HospitalSession, Ledger, SystemSession, Transaction
 from shared.ledger.hospitals.repository import Caller
 from shared.ledger.idempotency.requests import IdempotentRequest
 from shared.objects import ObjectStore
-from shared.queueing import Notifier
+from shared.queueing import BackgroundNotifier
 from shared.security.authenticators import Vault
 from shared.settings import Settings
 
@@ -47,14 +50,17 @@ class Dependencies:
     sign-in attempts, queue and pace.
     """
     objects: ObjectStore
-    notifier: Notifier
+    notifier: BackgroundNotifier
     job_changes: JobChangeListener
+    open_waits: OpenWaits
     pace: Pace
     acceptance: CaseAcceptance
     answer_cache: AnswerCache
     read_audit: ReadAudit
     deidentifier: Deidentifier
     decoder_pool: DecoderPool
+    route_pools: RoutePools
+    readiness: ReadinessProbe
     origin_policy: OriginPolicy
     password_hashers: PasswordHasherPool
     vault: Vault
@@ -132,6 +138,14 @@ def idempotent_request(request: Request) -> IdempotentRequest | None:
 
 
 IdempotentRequestDep = Annotated[IdempotentRequest | None, Depends(idempotent_request)]
+
+
+async def open_stream(
+    caller: CallerDep, dependencies: DependenciesDep
+) -> AsyncIterator[None]:
+    """Count an event stream of the caller until it ends. Raises TooManyWaits."""
+    with dependencies.open_waits.stream(caller.credential):
+        yield
 
 
 def hospital_id_of(caller: Caller) -> UUID:

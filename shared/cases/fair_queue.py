@@ -1,17 +1,46 @@
-"""Lets few threads work at a time, in turn between hospitals."""
+"""Lets few threads or requests work at a time, in turn between hospitals."""
 
+import asyncio
 from collections import Counter, deque
 from collections.abc import Collection, Hashable, Iterator
 from contextlib import contextmanager
 from threading import Event, Lock
+from typing import Protocol
 
 
 class QueueBusy(Exception):
     """There is no place for this thread: too many wait, or it has waited too long."""
 
 
+class Turn(Protocol):
+    """What wakes the thread or coroutine that waits for a place."""
+
+    def set(self) -> None: ...
+
+    def is_set(self) -> bool: ...
+
+
+class LoopTurn:
+    """Wakes a coroutine from any thread."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._event = asyncio.Event()
+        self._is_set = False
+
+    def set(self) -> None:
+        self._is_set = True
+        self._loop.call_soon_threadsafe(self._event.set)
+
+    def is_set(self) -> bool:
+        return self._is_set
+
+    async def wait(self) -> None:
+        await self._event.wait()
+
+
 class FairQueue:
-    """Places for threads that work for owners, such as hospitals.
+    """Places for threads or coroutines that work for owners, such as hospitals.
 
     A free place goes to the owner whose turn it is, and then to the thread of that owner that has
     waited longest. No owner may hold every place, so slow work of one alone delays no other. Slow
@@ -40,36 +69,61 @@ class FairQueue:
         self._unlimited = frozenset(unlimited)
         self._lock = Lock()
         self._places_by_owner: Counter[Hashable] = Counter()
-        self._waiting: dict[Hashable, deque[Event]] = {}
+        self._waiting: dict[Hashable, deque[Turn]] = {}
         """The owners whose turn is next come first."""
 
     @contextmanager
     def place(self, owner: Hashable, wait_s: float) -> Iterator[None]:
         """Hold a place meanwhile. Raises QueueBusy."""
-        self._acquire(owner, wait_s)
+        turn = Event()
+        self.join(owner, turn)
+        if not turn.wait(wait_s) and not self.leave(owner, turn):
+            raise QueueBusy
         try:
             yield
         finally:
-            self._release(owner)
+            self.release(owner)
 
     def count_waiting(self, owner: Hashable) -> int:
         """Count the threads of an owner that wait for a place."""
         with self._lock:
             return len(self._waiting.get(owner, ()))
 
-    def _acquire(self, owner: Hashable, wait_s: float) -> None:
-        turn = Event()
+    def count_all_waiting(self) -> int:
+        """Count the threads of all owners that wait for a place."""
+        with self._lock:
+            return sum(map(len, self._waiting.values()))
+
+    def count_held(self) -> int:
+        """Count the places that are in use."""
+        with self._lock:
+            return self._places_by_owner.total()
+
+    def join(self, owner: Hashable, turn: Turn) -> None:
+        """Wait for a place. The turn is set once it has one; then `release` must follow.
+
+        Raises QueueBusy if too many wait.
+        """
         with self._lock:
             self._check_waiting(owner)
             self._waiting.setdefault(owner, deque()).append(turn)
             self._give_free_places()
-        if turn.wait(wait_s):
-            return
+
+    def leave(self, owner: Hashable, turn: Turn) -> bool:
+        """Wait no longer. Return whether the turn got a place before."""
         with self._lock:
             if turn.is_set():
-                return
+                return True
             self._remove(owner, turn)
-        raise QueueBusy
+        return False
+
+    def release(self, owner: Hashable) -> None:
+        """Give a place back."""
+        with self._lock:
+            self._free += 1
+            self._places_by_owner[owner] -= 1
+            self._places_by_owner = +self._places_by_owner
+            self._give_free_places()
 
     def _check_waiting(self, owner: Hashable) -> None:
         """Raise QueueBusy if too many threads wait."""
@@ -86,13 +140,6 @@ class FairQueue:
         if count and count_in_all >= self._max_waiting_in_all:
             raise QueueBusy
 
-    def _release(self, owner: Hashable) -> None:
-        with self._lock:
-            self._free += 1
-            self._places_by_owner[owner] -= 1
-            self._places_by_owner = +self._places_by_owner
-            self._give_free_places()
-
     def _give_free_places(self) -> None:
         while self._free:
             turns = self._next_turns()
@@ -105,7 +152,7 @@ class FairQueue:
             self._places_by_owner[owner] += 1
             turn.set()
 
-    def _next_turns(self) -> list[tuple[Hashable, Event]]:
+    def _next_turns(self) -> list[tuple[Hashable, Turn]]:
         """Return the first waiting thread of each owner that may hold another place, in turn."""
         return [
             (owner, threads[0])
@@ -113,7 +160,7 @@ class FairQueue:
             if self._places_by_owner[owner] < self._max_held
         ]
 
-    def _remove(self, owner: Hashable, turn: Event) -> None:
+    def _remove(self, owner: Hashable, turn: Turn) -> None:
         """Remove a waiting thread. The owner keeps its turn."""
         threads = self._waiting[owner]
         threads.remove(turn)

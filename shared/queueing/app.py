@@ -57,7 +57,7 @@ def celery_app(broker_url: str) -> Celery:
         broker_connection_timeout=2,
         broker_transport_options={
             "socket_connect_timeout": 2,
-            "socket_timeout": 30,
+            "socket_timeout": 5,
             "retry_policy": {"max_retries": 0},
         },
         enable_utc=True,

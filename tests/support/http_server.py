@@ -8,11 +8,18 @@ from contextlib import contextmanager
 import uvicorn
 from starlette.types import ASGIApp
 
+from services.api.http_protocol import HeaderLimitProtocol
+
 
 @contextmanager
-def served(app: ASGIApp, door: socket.socket) -> Iterator[None]:
+def served(
+    app: ASGIApp,
+    door: socket.socket,
+    protocol: type[HeaderLimitProtocol] = HeaderLimitProtocol,
+) -> Iterator[None]:
     """Serve on a listening socket, from entry to exit."""
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
+    config = uvicorn.Config(app, http=protocol, log_config=None, access_log=False)
+    server = uvicorn.Server(config)
     thread = threading.Thread(target=server.run, kwargs={"sockets": [door]})
     thread.start()
     try:

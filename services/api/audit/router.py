@@ -15,6 +15,7 @@ from services.api.dependencies import (
     SystemSessionDep,
 )
 from services.api.moments import Moment
+from services.api.route_pools import RoutePool, hold_place
 from services.api.strict_requests import StrictRoute
 from services.api.text import PlainText
 from shared.domain.audit.events import Event
@@ -99,7 +100,7 @@ def read_audit(
     return service.page(query, after, limit)
 
 
-@router.get("/audit/verify")
+@router.get("/audit/verify", dependencies=[hold_place(RoutePool.VERIFICATION)])
 def verify_audit(
     service: AuditServiceDep,
     dependencies: DependenciesDep,
@@ -124,6 +125,7 @@ def verify_audit(
             "the file.",
         }
     },
+    dependencies=[hold_place(RoutePool.EXPORTS)],
 )
 def export_audit(
     caller: Auditor,

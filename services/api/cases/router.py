@@ -29,6 +29,7 @@ from services.api.dependencies import (
     TransactionDep,
     hospital_id_of,
 )
+from services.api.route_pools import RoutePool, hold_place
 from services.api.strict_requests import StrictRoute
 from shared.cases.accept import Submission
 from shared.domain.erasure import ErasureReason
@@ -125,6 +126,7 @@ PNG_RESPONSES: dict[int | str, dict[str, Any]] = {
     "/cases/{case_id}/explanation",
     response_model=ExplanationView,
     responses={202: PNG_RESPONSES[202]},
+    dependencies=[hold_place(RoutePool.EXPLANATIONS)],
 )
 def list_maps(
     case_id: UUID, service: ExplanationServiceDep
@@ -141,6 +143,7 @@ def list_maps(
     "/cases/{case_id}/explanation/heat.png",
     response_class=Response,
     responses=PNG_RESPONSES,
+    dependencies=[hold_place(RoutePool.EXPLANATIONS)],
 )
 def show_map(
     case_id: UUID,
@@ -156,7 +159,7 @@ def show_map(
     return service.layer(case_id, number)
 
 
-@router.get("/cases/{case_id}/similar")
+@router.get("/cases/{case_id}/similar", dependencies=[hold_place(RoutePool.SIMILAR)])
 def similar_cases(
     case_id: UUID,
     caller: HospitalReader,
@@ -177,7 +180,10 @@ def similar_cases(
 
 
 @router.get(
-    "/cases/{case_id}/explanation.png", response_class=Response, responses=PNG_RESPONSES
+    "/cases/{case_id}/explanation.png",
+    response_class=Response,
+    responses=PNG_RESPONSES,
+    dependencies=[hold_place(RoutePool.EXPLANATIONS)],
 )
 def explain_case(case_id: UUID, service: ExplanationServiceDep) -> Response:
     """Return an occlusion map of the ensemble over the ROI. It is computed when first requested."""
@@ -191,6 +197,7 @@ def explain_case(case_id: UUID, service: ExplanationServiceDep) -> Response:
         200: {"content": {"image/png": {}}},
         304: {"description": "Unchanged since this ETag."},
     },
+    dependencies=[hold_place(RoutePool.IMAGES)],
 )
 def show_case(
     case_id: UUID,

@@ -11,10 +11,14 @@ from uuid import UUID
 import psycopg2
 from sqlalchemy.engine import make_url
 
+from shared.ledger.deadlines import BoundedConnection, bounded_waits
 from shared.ledger.jobs.repository import CHANNEL
+from shared.ledger.ledger import CONNECT_ARGS
 from shared.observability.logs import log
 
 RECONNECT_S = 1.0
+LISTEN_S = 3.0
+"""How long the database may take to begin to notify."""
 REREAD_S = 2.0
 """A waiting request reads the job again after this time even without a notification. So a lost
 connection only causes a delay.
@@ -64,7 +68,8 @@ class JobChangeListener:
             await asyncio.sleep(RECONNECT_S)
 
     def _connect(self) -> psycopg2.extensions.connection:
-        connection = psycopg2.connect(self._dsn, connect_timeout=3)
+        options = CONNECT_ARGS | bounded_waits(self._dsn, LISTEN_S)
+        connection: BoundedConnection = psycopg2.connect(self._dsn, **options)
         connection.autocommit = True
         connection.cursor().execute(f"LISTEN {CHANNEL}")
         return connection

@@ -16,6 +16,7 @@ from services.api.dependencies import (
     SlotDep,
     Submitter,
     TransactionDep,
+    open_stream,
 )
 from services.api.jobs.rerun import rerun, rerun_all
 from services.api.jobs.schemas import JobPage, JobView, Reruns
@@ -94,11 +95,18 @@ async def followed(job_id: UUID, service: JobServiceDep) -> JobService:
     return service
 
 
-@router.get("/jobs/{job_id}/events", response_class=EventSourceResponse)
+@router.get(
+    "/jobs/{job_id}/events",
+    response_class=EventSourceResponse,
+    dependencies=[Depends(open_stream)],
+)
 async def follow_job(
     job_id: UUID, service: Annotated[JobService, Depends(followed)]
 ) -> AsyncIterable[ServerSentEvent]:
-    """Send the job as a server-sent event each time it changes, until its state is final."""
+    """Send the job as a server-sent event each time it changes, until its state is final.
+
+    A stream ends after an hour at most. Each key or session has a limited number of streams.
+    """
     async for job in service.follow(job_id):
         yield ServerSentEvent(event="job", data=job)
 

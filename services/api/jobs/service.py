@@ -64,18 +64,28 @@ class JobService:
         return job_view(job, self._eta_s(job))
 
     async def wait(self, job_id: UUID, wait_s: float) -> JobView:
-        """Return the job as soon as its state is final, but at the latest after `wait_s`."""
+        """Return the job as soon as its state is final, but at the latest after `wait_s`.
+
+        Raises TooManyWaits.
+        """
         max_wait_s = self._dependencies.settings.long_poll_max_s
         deadline = time.monotonic() + min(wait_s, max_wait_s)
         job = await asyncio.to_thread(self.read, job_id)
+        if wait_s and job.state not in FINAL_STATES:
+            with self._dependencies.open_waits.poll(self._caller.credential):
+                job = await self._wait_for_final_state(job, deadline)
+        return job
+
+    async def _wait_for_final_state(self, job: JobView, deadline: float) -> JobView:
+        """Return the job once its state is final, or at the deadline as it is then."""
         while job.state not in FINAL_STATES:
             remaining_s = deadline - time.monotonic()
             if remaining_s <= 0:
                 break
-            if not await self._wait_for_change(job_id, remaining_s):
+            if not await self._wait_for_change(job.job_id, remaining_s):
                 break
             next_job = await retry_while_unavailable(
-                partial(self._read_again, job_id), deadline
+                partial(self._read_again, job.job_id), deadline
             )
             if next_job is None:
                 raise Unauthenticated
@@ -83,13 +93,14 @@ class JobService:
         return job
 
     async def follow(self, job_id: UUID) -> AsyncIterator[JobView]:
-        """Yield the job each time it changes, until its state is final, its case is erased, or the
-        key or session ends.
+        """Yield the job each time it changes, until its state is final, its case is erased, the key
+        or session ends, or `event_stream_max_s` is over.
 
         Each read uses a separate transaction, because the request's transaction is committed when
         the response begins.
         """
-        max_wait_s = self._dependencies.settings.long_poll_max_s
+        settings = self._dependencies.settings
+        deadline = time.monotonic() + settings.event_stream_max_s
         service = self._in_own_transactions()
         last: JobView | None = None
         while last is None or last.state not in FINAL_STATES:
@@ -104,8 +115,12 @@ class JobService:
             if job != last:
                 yield job
             last = job
+            if time.monotonic() >= deadline:
+                return
             if last.state not in FINAL_STATES:
-                await self._dependencies.job_changes.wait_for_change(job_id, max_wait_s)
+                await self._dependencies.job_changes.wait_for_change(
+                    job_id, settings.long_poll_max_s
+                )
 
     def page(self, state: JobState | None, cursor: str | None, limit: int) -> JobPage:
         jobs = self._session.jobs.page(state, _position(cursor), limit + 1)

@@ -67,6 +67,10 @@ class Slot:
         self._wait_s = wait_s
         self._is_taken = False
 
+    @property
+    def is_taken(self) -> bool:
+        return self._is_taken
+
     async def take(self) -> None:
         """Take the slot. Raises Unavailable if no slot becomes free within the waiting time."""
         if self._is_taken:

@@ -22,11 +22,15 @@ from services.api.monitoring.service import (
     MonitoringService,
     WindowQuery,
 )
+from services.api.route_pools import RoutePool, hold_place
 from services.api.strict_requests import StrictRoute
 from shared.ledger.monitoring.observations import Period
 
 router = APIRouter(
-    route_class=StrictRoute, prefix="/v1/monitoring", tags=["monitoring"]
+    route_class=StrictRoute,
+    prefix="/v1/monitoring",
+    tags=["monitoring"],
+    dependencies=[hold_place(RoutePool.MONITORING)],
 )
 DEFAULT_ALPHAS = ", ".join(map(str, coverage.ALPHAS))
 WITHOUT_NUL = r"^[^\x00]*$"

@@ -31,16 +31,16 @@ def healthz() -> dict[str, str]:
         503: {"description": "An engine is unavailable; cases cannot be accepted."}
     },
 )
-def readyz(dependencies: DependenciesDep) -> JSONResponse:
+async def readyz(dependencies: DependenciesDep) -> JSONResponse:
     """Report whether cases can be accepted, that is, whether the database and the object store
-    respond.
+    respond. The answer comes within 2 s.
 
     `degraded` lists faults with which cases are still accepted, but their analysis is delayed or
     prevented.
     """
-    checks = readiness.required_checks(dependencies)
+    checks, faults = await readiness.read_readiness(dependencies)
     ready = all(state == "ok" for state in checks.values())
-    degraded = readiness.degraded_checks(dependencies) if ready else {}
+    degraded = faults if ready else {}
     body = {"ready": ready, "checks": checks, "degraded": degraded}
     return JSONResponse(body, status_code=200 if ready else 503)
 

@@ -14,6 +14,7 @@ from services.api.dependencies import (
 )
 from services.api.previews.schemas import PreviewView
 from services.api.previews.service import PreviewRequest, create_preview
+from services.api.route_pools import RoutePool, hold_place
 from services.api.strict_requests import StrictRoute
 from shared.ledger import HospitalSession
 
@@ -52,7 +53,7 @@ def preview_request(
     )
 
 
-@router.post("/previews")
+@router.post("/previews", dependencies=[hold_place(RoutePool.PREVIEWS)])
 def create_image_preview(
     form: Annotated[PreviewRequest, Depends(preview_request)],
     dependencies: DependenciesDep,

@@ -25,6 +25,7 @@ from services.api.reader_studies.schemas import (
     ReaderStudyView,
 )
 from services.api.reader_studies.service import StudyService
+from services.api.route_pools import RoutePool, hold_place
 from services.api.strict_requests import StrictRoute
 from shared.domain.reader_studies import StudyState
 
@@ -121,6 +122,7 @@ def next_case(service: ReadingServiceDep) -> NextCase:
     "/{study_id}/cases/{case_id}/image.png",
     response_class=Response,
     responses={200: {"content": {"image/png": {}}}},
+    dependencies=[hold_place(RoutePool.IMAGES)],
 )
 def study_image(case_id: UUID, service: ReadingServiceDep) -> Response:
     """Return the image of a case of the study, for its readers."""
@@ -141,7 +143,7 @@ def read_aided(case_id: UUID, service: ReadingServiceDep) -> AidedView:
     return service.aided(case_id)
 
 
-@router.get("/{study_id}/analysis")
+@router.get("/{study_id}/analysis", dependencies=[hold_place(RoutePool.MONITORING)])
 def analyse_reader_study(study_id: UUID, service: ResultsServiceDep) -> Analysis:
     """Return the analysis of all readings so far."""
     return service.analysis(study_id)
@@ -151,6 +153,7 @@ def analyse_reader_study(study_id: UUID, service: ResultsServiceDep) -> Analysis
     "/{study_id}/readings.csv",
     response_class=Response,
     responses={200: {"content": {CSV: {}}, "description": "CSV."}},
+    dependencies=[hold_place(RoutePool.EXPORTS)],
 )
 def export_readings(study_id: UUID, service: ResultsServiceDep) -> Response:
     """Export all readings as CSV, with the readers' numbers."""

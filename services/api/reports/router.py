@@ -13,6 +13,7 @@ from services.api.dependencies import (
 from services.api.locales import Language
 from services.api.reports.facts import gather
 from services.api.reports.zones import zone_named
+from services.api.route_pools import RoutePool, hold_place
 from services.api.strict_requests import StrictRoute
 
 router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["cases"])
@@ -27,6 +28,7 @@ ZONE = (
     "/cases/{case_id}/report.pdf",
     response_class=Response,
     responses={200: {"content": {PDF: {}}}},
+    dependencies=[hold_place(RoutePool.REPORTS)],
 )
 def report(
     case_id: UUID,

@@ -7,7 +7,12 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Header, Query
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 
-from services.api.dependencies import DependenciesDep, Operator, SystemSessionDep
+from services.api.dependencies import (
+    DependenciesDep,
+    Operator,
+    SystemSessionDep,
+    open_stream,
+)
 from services.api.strict_requests import StrictRoute
 from services.api.training.recipes import RecipeView
 from services.api.training.schemas import NewRun, RunEventView, RunSummary, RunView
@@ -66,7 +71,11 @@ def followed(run_id: UUID, service: RunServiceDep) -> RunService:
     return service
 
 
-@router.get("/training-runs/{run_id}/events", response_class=EventSourceResponse)
+@router.get(
+    "/training-runs/{run_id}/events",
+    response_class=EventSourceResponse,
+    dependencies=[Depends(open_stream)],
+)
 async def follow_run(
     run_id: UUID,
     service: Annotated[RunService, Depends(followed)],

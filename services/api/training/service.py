@@ -1,5 +1,6 @@
 """Requests training runs and follows them."""
 
+import time
 from collections.abc import AsyncIterator
 from functools import partial
 from uuid import UUID
@@ -98,8 +99,11 @@ class RunService:
     ) -> AsyncIterator[RunEventView | RunView]:
         """Yield events after `after_id`, and the run each time it changes.
 
-        It ends when the run has ended, or when the caller's key or session ends.
+        It ends when the run has ended, when the caller's key or session ends, or after
+        `event_stream_max_s`.
         """
+        settings = self._dependencies.settings
+        deadline = time.monotonic() + settings.event_stream_max_s
         previous_run: RunView | None = None
         while previous_run is None or previous_run.state not in FINAL_RUN_STATES:
             update = await retry_while_unavailable(
@@ -114,9 +118,11 @@ class RunService:
             if previous_run is None or _visible(run) != _visible(previous_run):
                 yield run
             previous_run = run
+            if time.monotonic() >= deadline:
+                return
             if run.state not in FINAL_RUN_STATES:
                 await self._dependencies.job_changes.wait_for_change(
-                    run_id, self._dependencies.settings.long_poll_max_s
+                    run_id, settings.long_poll_max_s
                 )
 
     def _read_update(

@@ -1,13 +1,13 @@
 """What all pages share: the visitor, language and theme, rendering, and the error page."""
 
-from collections.abc import Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, params
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.templating import Jinja2Templates
@@ -35,6 +35,7 @@ from services.api.middleware.authentication import (
     session_lifetime,
 )
 from services.api.middleware.origin_policy import csrf_token
+from services.api.route_pools import RoutePool, RoutePools
 from services.api.strict_requests import StrictRoute
 from services.api.web.files import STATIC_URL
 from services.api.web.languages import LANGUAGES, TRANSLATIONS, Translations
@@ -157,6 +158,25 @@ def require_sign_in(
 
 VisitorDep = Annotated[Visitor, Depends(current_visitor)]
 PagePerson = Annotated[SignedInVisitor, Depends(require_sign_in())]
+
+
+@dataclass(frozen=True)
+class HeldPagePlace:
+    """A dependency that holds a place of the pool for the visitor's hospital."""
+
+    pool: RoutePool
+
+    async def __call__(
+        self, request: Request, visitor: PagePerson
+    ) -> AsyncIterator[None]:
+        pools: RoutePools = dependencies_of(request).route_pools
+        async with pools.place(self.pool, visitor.caller.hospital_id, request):
+            yield
+
+
+def hold_page_place(pool: RoutePool) -> params.Depends:
+    """What a costly page lists among its `dependencies`."""
+    return params.Depends(HeldPagePlace(pool))
 
 
 def page_hospital_session(

@@ -10,6 +10,7 @@ from services.api.dependencies import (
     HospitalReader,
     HospitalSessionDep,
 )
+from services.api.route_pools import RoutePool, hold_place
 from services.api.strict_requests import StrictRoute
 from services.api.worklist.export import COLUMNS, export_rows
 from services.api.worklist.schemas import WorklistPage, WorklistPageQuery, WorklistQuery
@@ -36,6 +37,7 @@ def list_cases(
     "/cases.csv",
     response_class=Response,
     responses={200: {"content": {CSV: {}}, "description": f"{CSV_DESCRIPTION}."}},
+    dependencies=[hold_place(RoutePool.EXPORTS)],
 )
 def export_cases(
     query: Annotated[WorklistQuery, Query()],

@@ -1,10 +1,13 @@
 import threading
 import time
+from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
 from datetime import timedelta
 
 import pytest
+from fastapi.testclient import TestClient
 
 from shared.domain.roles import Role
+from tests.support.app import create_app
 from tests.support.builders import form, result
 
 DIGEST = "d" * 64
@@ -138,3 +141,50 @@ def test_all_dead_letters_of_one_reason_and_hospital_are_rerun(as_role, north, d
     }
     body = north.get(f"/v1/jobs/{dead}").json()
     assert (body["state"], body["attempts"], body["message"]) == ("queued", 0, None)
+
+
+def limited(settings, make_key, **limits):
+    """A client of a gateway with these limits."""
+    return TestClient(
+        create_app(settings.model_copy(update=limits)),
+        headers={"Authorization": f"Bearer {make_key()}"},
+    )
+
+
+def test_a_key_has_a_limited_number_of_long_polls(settings, make_key):
+    with limited(settings, make_key, long_polls_per_key=1) as client:
+        job_id = client.post("/v1/cases", **form()).json()["job_id"]
+        path = f"/v1/jobs/{job_id}"
+        with ThreadPoolExecutor() as threads:
+            polls = [threads.submit(client.get, f"{path}?wait=30") for _ in range(2)]
+            ended, waiting = wait(polls, return_when=FIRST_COMPLETED)
+            codes = [poll.result().json()["code"] for poll in ended]
+            assert codes == ["too-many-waiting"]
+            assert client.get(path).status_code == 200
+            other = {"Authorization": f"Bearer {make_key()}"}
+            answer = client.get(f"{path}?wait=0.01", headers=other)
+            assert answer.status_code == 200
+            client.post(f"{path}/cancel")
+            states = [poll.result().json()["state"] for poll in waiting]
+        assert states == ["cancelled"]
+
+
+def test_a_key_has_a_limited_number_of_event_streams(settings, make_key):
+    with limited(settings, make_key, event_streams_per_key=1) as client:
+        job_id = client.post("/v1/cases", **form()).json()["job_id"]
+        path = f"/v1/jobs/{job_id}/events"
+        with ThreadPoolExecutor() as threads:
+            streams = [threads.submit(client.get, path) for _ in range(2)]
+            ended, _ = wait(streams, return_when=FIRST_COMPLETED)
+            codes = [stream.result().json()["code"] for stream in ended]
+            client.post(f"/v1/jobs/{job_id}/cancel")
+        assert codes == ["too-many-waiting"]
+        assert sorted(stream.result().status_code for stream in streams) == [200, 429]
+        assert client.get(path).status_code == 200
+
+
+def test_an_event_stream_ends_after_its_time(settings, make_key):
+    with limited(settings, make_key, event_stream_max_s=0.01) as client:
+        job_id = client.post("/v1/cases", **form()).json()["job_id"]
+        events = client.get(f"/v1/jobs/{job_id}/events").text
+    assert '"state":"queued"' in events

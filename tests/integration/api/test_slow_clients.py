@@ -3,10 +3,12 @@
 import json
 import select
 import socket
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 
 import pytest
 
+from services.api.http_protocol import HeaderLimitProtocol
+from shared.observability.metrics import REGISTRY
 from tests.support.app import create_app
 from tests.support.http_server import served
 
@@ -69,6 +71,57 @@ def test_a_client_that_sends_too_slowly_is_disconnected(listening, make_key):
         while not select.select([line], [], [], STALL_S / 10)[0]:
             line.sendall(b"x")
         check_too_slow(line)
+
+
+def request_head(key):
+    return (
+        f"GET /v1/session HTTP/1.1\r\nHost: s\r\nAuthorization: Bearer {key}\r\n"
+        "Connection: close\r\n"
+    ).encode()
+
+
+def cut_connections(reason):
+    labels = {"reason": reason}
+    return REGISTRY.get_sample_value("sera_http_connections_cut_total", labels) or 0
+
+
+@contextmanager
+def served_with(settings, **limits):
+    """The port of a gateway with these limits for unfinished headers."""
+    protocol = type("LimitedProtocol", (HeaderLimitProtocol,), limits)
+    with (
+        socket.create_server(("127.0.0.1", 0)) as listener,
+        served(create_app(settings), listener, protocol),
+    ):
+        yield listener.getsockname()[1]
+
+
+@pytest.mark.parametrize("first_bytes", [b"", b"GET /v1/session HTTP/1.1\r\n"])
+def test_a_connection_without_complete_headers_is_closed(first_bytes, settings):
+    cut = cut_connections("slow")
+    with (
+        served_with(settings, headers_s=0.2) as port,
+        socket.create_connection(("127.0.0.1", port), timeout=10) as line,
+    ):
+        line.sendall(first_bytes)
+        assert line.recv(100) == b""
+    assert cut_connections("slow") == cut + 1
+
+
+def test_the_oldest_of_too_many_unfinished_connections_is_closed(settings, make_key):
+    with (
+        served_with(settings, max_unfinished=2, headers_s=60.0) as port,
+        ExitStack() as connections,
+    ):
+        lines = [
+            connections.enter_context(
+                socket.create_connection(("127.0.0.1", port), timeout=10)
+            )
+            for _ in range(3)
+        ]
+        assert lines[0].recv(100) == b""
+        lines[2].sendall(request_head(make_key()) + b"\r\n")
+        assert read_answer(lines[2])[0] == 200
 
 
 def test_other_clients_are_served_meanwhile(listening, make_key):

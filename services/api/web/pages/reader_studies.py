@@ -19,11 +19,13 @@ from services.api.reader_studies.schemas import (
 )
 from services.api.reader_studies.service import StudyService
 from services.api.reports import sentences
+from services.api.route_pools import RoutePool
 from services.api.web.languages import Translations
 from services.api.web.page import (
     PageHospitalSessionDep,
     PageReader,
     SignedInVisitor,
+    hold_page_place,
     page_router,
     render,
 )
@@ -58,7 +60,11 @@ def studies_page(
     )
 
 
-@router.get("/studies/{study_id}", response_class=HTMLResponse)
+@router.get(
+    "/studies/{study_id}",
+    response_class=HTMLResponse,
+    dependencies=[hold_page_place(RoutePool.MONITORING)],
+)
 def study_page(
     request: Request,
     study_id: UUID,

@@ -20,6 +20,7 @@ from services.api.monitoring.schemas import (
     QuantityDrift,
 )
 from services.api.monitoring.service import MonitoringService, WindowQuery
+from services.api.route_pools import RoutePool
 from services.api.web.actors import hospital_names
 from services.api.web.console import render_console
 from services.api.web.forms import DayFilter, TextFilter, day_end, day_start
@@ -27,6 +28,7 @@ from services.api.web.page import (
     PageCallerSessionDep,
     PageMonitor,
     Visitor,
+    hold_page_place,
     page_router,
 )
 from services.api.web.plots import monitoring
@@ -85,7 +87,11 @@ def filters(
 FiltersDep = Annotated[Filters, Depends(filters)]
 
 
-@router.get("/console/monitoring", response_class=HTMLResponse)
+@router.get(
+    "/console/monitoring",
+    response_class=HTMLResponse,
+    dependencies=[hold_page_place(RoutePool.MONITORING)],
+)
 def monitoring_page(
     request: Request,
     visitor: PageMonitor,
