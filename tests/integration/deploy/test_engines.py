@@ -15,7 +15,7 @@ from deploy.local.errors import DatabaseNotCreated, DatabaseTooOld
 from deploy.local.postgres import Postgres
 
 
-def ask(url: str, *statements: str) -> list[tuple]:
+def ask(url: str | sa.URL, *statements: str) -> list[tuple]:
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     with engine.begin() as line:
         for statement in statements[:-1]:
@@ -55,6 +55,18 @@ def test_the_database_is_durable_and_cannot_be_reached_from_the_network(
             for line in psutil.Process(pid).net_connections("inet")
         ]
         assert ports == []
+
+
+def test_the_database_lets_in_its_owner_and_the_services_and_nobody_else(
+    tmp_path: Path,
+) -> None:
+    with EmbeddedEngines(tmp_path, durable=False) as engines:
+        owner = sa.make_url(engines.database_url)
+        created = ("CREATE ROLE sera_service LOGIN", "CREATE ROLE intruder LOGIN")
+        ask(owner, *created, "SELECT 1")
+        assert ask(owner.set(username="sera_service"), "SELECT 1") == [(1,)]
+        with pytest.raises(sa.exc.OperationalError, match="Peer authentication failed"):
+            ask(owner.set(username="intruder"), "SELECT 1")
 
 
 def test_the_broker_carries_messages(tmp_path: Path) -> None:
