@@ -47,7 +47,9 @@ from shared.learning.features.extractors import (
 )
 from shared.learning.novelty import Novelty
 from shared.networks import TapNetwork
+from shared.networks.errors import WeightsUnreadable
 from shared.recipes import HandcraftedFeatures, Recipe, read_recipe
+from shared.recipes.errors import RecipeInvalid
 from shared.statistics import Sigmoid
 
 T = TypeVar("T")
@@ -56,8 +58,11 @@ BUNDLE_ERRORS: tuple[type[SeraError], ...] = (
     BundleNotReproduced,
     BundleTampered,
     BundleUnreadable,
+    RecipeInvalid,
     UntrustedType,
+    WeightsUnreadable,
 )
+"""The errors of a malformed bundle, of which it raises one."""
 BUILDING_ERRORS = (
     SeraError,
     ArithmeticError,
@@ -69,7 +74,7 @@ BUILDING_ERRORS = (
     ValueError,
 )
 """What NumPy, PyTorch and scikit-learn raise if arrays do not fit each other, and
-our own errors of recipes, weights and golden cases."""
+our own errors of golden cases."""
 
 
 def load(
@@ -101,7 +106,7 @@ def load_contents(
 
     Raises
     ------
-    BundleUnreadable, BundleFormatUnknown, BundleTampered, UntrustedType, BundleNotReproduced
+    BUNDLE_ERRORS
     """
 
     def read(path: str) -> bytes:

@@ -12,15 +12,13 @@ import numpy as np
 import pytest
 
 from shared.bundles import (
-    BundleNotReproduced,
-    BundleTampered,
     BundleUnreadable,
     UntrustedType,
     first_load,
 )
 from shared.bundles.classifier_checks import check_tree
 from shared.bundles.first_load import check_in_sandbox, load_from_outside
-from shared.bundles.loading import read_folder
+from shared.bundles.loading import BUNDLE_ERRORS, read_folder
 from shared.bundles.storage import fetch, publish
 from shared.bundles.trusted import dump_classifier, load_classifier
 from shared.errors import SeraError
@@ -29,7 +27,6 @@ from shared.objects import open_store
 from shared.recipes import ClassifierKind
 from shared.sandbox.launcher import SandboxProcess
 
-NAMED = (BundleNotReproduced, BundleTampered, BundleUnreadable, UntrustedType)
 START_PROCESS = first_load.open_process
 
 
@@ -194,7 +191,7 @@ def test_a_bundle_with_any_file_damaged_is_refused_by_name_or_loads(saved):
             except SeraError as error:
                 refusals.append(error)
     assert len(refusals) > 20
-    assert [error for error in refusals if not isinstance(error, NAMED)] == []
+    assert [error for error in refusals if not isinstance(error, BUNDLE_ERRORS)] == []
     assert [error for error in refusals if "crashes" in str(error)] == []
 
 
