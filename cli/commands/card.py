@@ -48,10 +48,10 @@ def card(
 
 def card_of_bundle(folder: Path) -> dict[str, Any]:
     """The card of a bundle, which is verified first as it is before use."""
-    from shared.bundles import load
     from shared.bundles.card import model_card as make
+    from shared.bundles.first_load import load_from_outside
 
-    return make(load(folder))
+    return make(load_from_outside(folder))
 
 
 def card_of_model(reference: str) -> dict[str, Any]:

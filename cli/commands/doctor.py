@@ -29,6 +29,7 @@ from deploy.local.valkey import binary
 from shared.errors import SeraError
 from shared.observability.disk_space import free_mib, nearest_existing
 from shared.recipes import RecipeDirectory
+from shared.sandbox.confinement import missing_mechanisms
 from shared.security.production_checks import warnings
 from shared.settings import Settings
 
@@ -101,6 +102,17 @@ def broker_engine(settings: Settings) -> Finding:
     if settings.broker_url:
         return ok("yours, by SERA_BROKER_URL")
     return ok(first_output_line(str(binary()), "--version"))
+
+
+def sandbox(_: Settings) -> Finding:
+    """Check that the kernel can confine the processes that read images and models."""
+    missing = missing_mechanisms()
+    if not missing:
+        return ok("images and models are read in processes without files or network")
+    return note(
+        f"this kernel has no {' and no '.join(missing)}: a hostile file that takes over its "
+        "process is confined by limits only. Run SERA on Linux 5.13 or later, on x86-64 or ARM64"
+    )
 
 
 def weights(settings: Settings) -> Finding:
@@ -176,6 +188,7 @@ CHECKS: dict[str, Callable[[Settings], Finding]] = {
     "setpriv": process_tool,
     "postgres": database_engine,
     "valkey": broker_engine,
+    "sandbox": sandbox,
     "weights": weights,
     "recipes": own_recipes,
     "port": port,

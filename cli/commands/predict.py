@@ -144,9 +144,9 @@ def predict(
     files = image_files(images or [], manifest, typed_size_mm)
     settings = stated_settings(prevalence, fna_rule)
 
-    from shared.bundles import load
+    from shared.bundles.first_load import load_from_outside
 
-    answers = answer_images(files, load(bundle), settings)
+    answers = answer_images(files, load_from_outside(bundle), settings)
     outcomes = [
         Outcome(file=file, answer=answer)
         for file, answer in zip(

@@ -211,10 +211,14 @@ class Postgres:
             raise DatabaseTooOld(data=self.data, found=version, needed=MAJOR_VERSION)
 
     def _allow_only_us(self) -> None:
-        """Allow connections of this user only. The kernel identifies the caller (`peer`)."""
+        """Allow connections of this user only, as the owner or as the services' login.
+
+        The kernel identifies the caller (`peer`).
+        """
         (self.data / "pg_hba.conf").write_text("local all all peer map=sera\n")
         me = user_name(os.geteuid()).replace('"', '""')
-        (self.data / "pg_ident.conf").write_text(f'sera "{me}" all\n')
+        lines = [f'sera "{me}" {login}\n' for login in (SUPERUSER, SERVICE)]
+        (self.data / "pg_ident.conf").write_text("".join(lines))
 
     def _clear_stale_lock(self) -> None:
         """Remove a postmaster.pid whose process id now belongs to another program.

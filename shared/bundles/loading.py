@@ -2,30 +2,41 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from errno import ENOENT
+from os import strerror
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import safetensors
 import safetensors.numpy
 import safetensors.torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import OutOfMemoryError, Tensor
 
 from shared.bundles import evidence, golden_cases
 from shared.bundles.bundle import Bundle
-from shared.bundles.errors import BundleMissing, BundleTampered, BundleUnreadable
+from shared.bundles.errors import (
+    BundleMissing,
+    BundleNotReproduced,
+    BundleTampered,
+    BundleUnreadable,
+    UntrustedType,
+)
 from shared.bundles.manifest import (
     MANIFEST_FILE,
     ComponentEntry,
     EvidenceEntry,
     FileEntry,
     Manifest,
+    NoveltyEntry,
     SigmoidEntry,
     sha256,
 )
 from shared.bundles.saving import write_folder
 from shared.bundles.trusted import load_classifier
 from shared.engines import Engine, open_engine
+from shared.errors import SeraError
 from shared.learning import Evidence, FittedComponent, FittedModel, TrainingSummary
 from shared.learning.classifiers.classifiers import SCORERS, NetworkScorer, Scorer
 from shared.learning.classifiers.fusion import Fuser
@@ -36,16 +47,40 @@ from shared.learning.features.extractors import (
 )
 from shared.learning.novelty import Novelty
 from shared.networks import TapNetwork
+from shared.networks.errors import WeightsUnreadable
 from shared.recipes import HandcraftedFeatures, Recipe, read_recipe
+from shared.recipes.errors import RecipeInvalid
 from shared.statistics import Sigmoid
 
 T = TypeVar("T")
+BUNDLE_ERRORS: tuple[type[SeraError], ...] = (
+    BundleMissing,
+    BundleNotReproduced,
+    BundleTampered,
+    BundleUnreadable,
+    RecipeInvalid,
+    UntrustedType,
+    WeightsUnreadable,
+)
+"""The errors of a malformed bundle, of which it raises one."""
+BUILDING_ERRORS = (
+    SeraError,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+"""What NumPy, PyTorch and scikit-learn raise if arrays do not fit each other, and
+our own errors of golden cases."""
 
 
 def load(
     folder: Path, expected_digest: str | None = None, engine: Engine | None = None
 ) -> Bundle:
-    """Load a bundle, verify it, and warm it up.
+    """Load a bundle of our own from a folder, verify it, and warm it up.
 
     Parameters
     ----------
@@ -56,19 +91,67 @@ def load(
 
     Raises
     ------
-    BundleMissing, BundleUnreadable, BundleFormatUnknown, BundleTampered, UntrustedType,
-    BundleNotReproduced
+    BundleMissing and the errors of `load_contents`
     """
-    content = _read_manifest(folder)
+    _read_manifest(folder)
+    return _load(lambda path: (folder / path).read_bytes(), expected_digest, engine)
+
+
+def load_contents(
+    contents: Mapping[str, bytes],
+    expected_digest: str | None = None,
+    engine: Engine | None = None,
+) -> Bundle:
+    """Load a bundle like `load`, from the contents of its files by path.
+
+    Raises
+    ------
+    BUNDLE_ERRORS
+    """
+
+    def read(path: str) -> bytes:
+        if path not in contents:
+            raise FileNotFoundError(ENOENT, strerror(ENOENT))
+        return contents[path]
+
+    return _load(read, expected_digest, engine)
+
+
+def _load(
+    read: Callable[[str], bytes], expected_digest: str | None, engine: Engine | None
+) -> Bundle:
+    content = read(MANIFEST_FILE)
     digest = sha256(content)
     if expected_digest not in (None, digest):
         raise BundleTampered(part=MANIFEST_FILE)
     manifest = Manifest.from_bytes(content)
-    files = _BundleFiles(folder=folder, entries=manifest.files)
-    model = _model(manifest, files, engine or open_engine())
-    nodules = golden_cases.unpack(files.arrays(manifest.golden.file))
-    golden_cases.reproduce(model, nodules, manifest.golden.scores)
+    files = _BundleFiles(read=read, entries=manifest.files)
+    try:
+        model = _model(manifest, files, engine or open_engine())
+        nodules = golden_cases.unpack(files.arrays(manifest.golden.file))
+        golden_cases.reproduce(model, nodules, manifest.golden.scores)
+    except BUNDLE_ERRORS:
+        raise
+    except (MemoryError, OutOfMemoryError):
+        raise
+    except BUILDING_ERRORS as error:
+        problem = f"{type(error).__name__}: {error}"
+        raise BundleUnreadable(part="content", problem=problem) from error
     return Bundle(digest=digest, manifest=manifest, model=model)
+
+
+def read_folder(folder: Path) -> dict[str, bytes]:
+    """Return the verified contents of a bundle's files by path; the manifest is included.
+
+    Raises
+    ------
+    BundleMissing, BundleUnreadable, BundleFormatUnknown, BundleTampered
+    """
+    content = _read_manifest(folder)
+    entries = Manifest.from_bytes(content).files
+    files = _BundleFiles(lambda path: (folder / path).read_bytes(), entries)
+    contents = {path: files.content(path) for path in entries}
+    return contents | {MANIFEST_FILE: content}
 
 
 def list_files(folder: Path) -> dict[str, FileEntry]:
@@ -79,18 +162,17 @@ def list_files(folder: Path) -> dict[str, FileEntry]:
     return entries
 
 
-def assemble_folder(digest: str, fetch: Callable[[str], bytes], folder: Path) -> None:
-    """Write a bundle's folder from files that are stored by their hash.
+def fetch_contents(digest: str, fetch: Callable[[str], bytes]) -> dict[str, bytes]:
+    """Return the verified contents of a bundle whose files are stored by their hash.
 
     Parameters
     ----------
     digest : SHA-256 of the manifest
     fetch : the content with a given SHA-256
-    folder : must not exist
 
     Raises
     ------
-    BundleExists, BundleUnreadable, BundleTampered
+    BundleUnreadable, BundleFormatUnknown, BundleTampered
     """
     content = fetch(digest)
     if sha256(content) != digest:
@@ -98,14 +180,22 @@ def assemble_folder(digest: str, fetch: Callable[[str], bytes], folder: Path) ->
     contents = {MANIFEST_FILE: content}
     for path, entry in Manifest.from_bytes(content).files.items():
         contents[path] = _verified_content(fetch(entry.sha256), entry, path)
-    write_folder(folder, contents)
+    return contents
+
+
+def assemble_folder(digest: str, fetch: Callable[[str], bytes], folder: Path) -> None:
+    """Write a bundle's folder, which must not exist, from files that are stored by their hash.
+
+    Raises BundleExists and the errors of `fetch_contents`.
+    """
+    write_folder(folder, fetch_contents(digest, fetch))
 
 
 @dataclass(frozen=True)
 class _BundleFiles:
     """The files of a bundle. The bytes that are verified are the bytes that are used."""
 
-    folder: Path
+    read: Callable[[str], bytes]
     entries: Mapping[str, FileEntry]
 
     def content(self, path: str) -> bytes:
@@ -114,14 +204,21 @@ class _BundleFiles:
                 part=MANIFEST_FILE, problem=f"{path} is used and not listed"
             )
         try:
-            content = (self.folder / path).read_bytes()
+            content = self.read(path)
         except OSError as error:
             raise BundleUnreadable(part=path, problem=error.strerror) from error
         return _verified_content(content, self.entries[path], path)
 
     def arrays(self, path: str) -> dict[str, NDArray[Any]]:
-        """Return the arrays of a safetensors file, with the types that the file states."""
-        return self._parse(path, safetensors.numpy.load)
+        """Return the arrays of a safetensors file, with the types that the file states.
+
+        All their numbers are finite.
+        """
+        arrays = self._parse(path, safetensors.numpy.load)
+        for name, array in arrays.items():
+            if not np.isfinite(array).all():
+                raise BundleUnreadable(part=path, problem=f"{name} is not finite")
+        return arrays
 
     def tensors(self, path: str) -> dict[str, Tensor]:
         return self._parse(path, safetensors.torch.load)
@@ -164,9 +261,7 @@ def _model(manifest: Manifest, files: _BundleFiles, engine: Engine) -> FittedMod
         ),
         calibration=_sigmoid(manifest.calibration),
         cutoff=manifest.cutoff,
-        novelty=Novelty(
-            **files.arrays(manifest.novelty.file), residual=manifest.novelty.residual
-        ),
+        novelty=_novelty(manifest.novelty, files),
         novelty_limit=manifest.novelty.limit,
         training=TrainingSummary(**manifest.training.model_dump()),
         metrics=manifest.metrics,
@@ -209,6 +304,18 @@ def _scorer(entry: ComponentEntry, files: _BundleFiles) -> Scorer:
         return NetworkScorer()
     model = load_classifier(files.content(entry.file), entry.file)
     return SCORERS[entry.kind](model)
+
+
+def _novelty(entry: NoveltyEntry, files: _BundleFiles) -> Novelty:
+    novelty = Novelty(**files.arrays(entry.file), residual=entry.residual)
+    count, width = novelty.components.shape
+    shapes = {"mean": (width,), "spread": (width,), "variances": (count,)}
+    for name, shape in shapes.items():
+        if getattr(novelty, name).shape != shape:
+            raise BundleUnreadable(part=entry.file, problem=f"malformed {name}")
+    if not ((novelty.spread > 0).all() and (novelty.variances > 0).all()):
+        raise BundleUnreadable(part=entry.file, problem="a spread that is not positive")
+    return novelty
 
 
 def _evidence(entry: EvidenceEntry | None, files: _BundleFiles) -> Evidence | None:

@@ -6,7 +6,11 @@ import zipfile
 from collections.abc import Iterator
 
 import skops.io
+from skops.io._audit import Node, audit_tree, get_tree
+from skops.io._sklearn import TreeNode
+from skops.io._utils import read_schema
 
+from shared.bundles.classifier_checks import check_classifier, check_tree
 from shared.bundles.errors import BundleUnreadable, UntrustedType
 
 # The types in a forest and in a standardised SVM. By default, skops trusts more types.
@@ -60,16 +64,49 @@ def load_classifier(content: bytes, part: str) -> object:
         if any object in the file has a type that is not on our list. The check comes before
         anything is built.
     BundleUnreadable
+        if the file is malformed, or its arrays are not those of a forest or SVM. Compiled code
+        follows the nodes of a tree without looking, so they are checked before it is built.
     """
     try:
-        archive = zipfile.ZipFile(io.BytesIO(content))
-        schema = json.loads(archive.read("schema.json"))
-    except (zipfile.BadZipFile, KeyError, ValueError) as error:
-        raise BundleUnreadable(part=part, problem=str(error)) from error
-    untrusted = set(_types(schema)) - ALLOWED_TYPES
-    if untrusted:
-        raise UntrustedType(part=part, types=", ".join(sorted(untrusted)))
-    return skops.io.loads(content, trusted=_TYPES_UNKNOWN_TO_SKOPS)
+        return _build(content, part)
+    except UntrustedType:
+        raise
+    except (MemoryError, OSError):
+        raise
+    except Exception as error:  # skops, zipfile and NumPy raise many types
+        problem = f"{type(error).__name__}: {error}"
+        raise BundleUnreadable(part=part, problem=problem) from error
+
+
+def _build(content: bytes, part: str) -> object:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
+        untrusted = set(_types(json.loads(archive.read("schema.json")))) - ALLOWED_TYPES
+        if untrusted:
+            raise UntrustedType(part=part, types=", ".join(sorted(untrusted)))
+        schema, context = read_schema(archive)
+        root = get_tree(schema, context, trusted=_TYPES_UNKNOWN_TO_SKOPS)
+        audit_tree(root, trusted=_TYPES_UNKNOWN_TO_SKOPS)
+        for tree in _tree_nodes(root):
+            check_tree(tree.args.construct(), tree.attrs.construct())
+        model = root.construct()
+    check_classifier(model)
+    return model
+
+
+def _tree_nodes(root: Node) -> list[TreeNode]:
+    """Return the decision trees of a file, which are not built yet."""
+    seen: dict[int, Node] = {}
+    waiting: list[object] = [root]
+    while waiting:
+        entry = waiting.pop()
+        if isinstance(entry, Node) and id(entry) not in seen:
+            seen[id(entry)] = entry
+            waiting += entry.children.values()
+        elif isinstance(entry, dict):
+            waiting += entry.values()
+        elif isinstance(entry, list | tuple):
+            waiting += entry
+    return [node for node in seen.values() if isinstance(node, TreeNode)]
 
 
 def _types(node: object) -> Iterator[str]:

@@ -23,7 +23,7 @@ from sqlalchemy.engine import URL, make_url
 from torch import Tensor, nn
 
 from deploy.local import EmbeddedEngines
-from shared.bundles import save
+from shared.bundles import first_load, save
 from shared.imaging.sandbox.bounds import Bounds
 from shared.imaging.sandbox.pool import SandboxPool
 from shared.learning import FittedModel
@@ -31,6 +31,7 @@ from shared.ledger import Ledger
 from shared.ledger.schema.migrate import migrate
 from shared.networks import build_without_weights, get_network
 from tests.support import builders
+from tests.support.bundle_check import SharedBundleCheck
 from tests.support.run_cache import RunCache
 from tests.support.statement_cache import shared_statements
 
@@ -87,6 +88,15 @@ def phantoms_drawn_once() -> Iterator[None]:
     drawn_once = lru_cache(maxsize=PHANTOMS_KEPT)(PHANTOM_SAMPLES.draw_nodule)
     with patch.object(PHANTOM_SAMPLES, "draw_nodule", drawn_once):
         yield
+
+
+@pytest.fixture(scope="session", autouse=True)
+def one_process_checks_bundles() -> Iterator[None]:
+    """The same bundle is fetched by many tests."""
+    shared_check = SharedBundleCheck()
+    with patch.object(first_load, "open_process", shared_check.lend):
+        yield
+    shared_check.close()
 
 
 @pytest.fixture(scope="session")

@@ -16,7 +16,6 @@ from shared.imaging.deidentify import (
 from shared.imaging.deidentify.text_blanking import has_text_beside_tissue
 from shared.imaging.image import UltrasoundImage
 from shared.imaging.limits import Limits
-from shared.imaging.sandbox.channel import Head
 from shared.imaging.sandbox.checked import CheckedImage
 from shared.imaging.sandbox.wire import (
     checked_message,
@@ -28,6 +27,7 @@ from shared.imaging.sandbox.wire import (
     read_image,
     refusal_message,
 )
+from shared.sandbox.channel import Head
 
 DECODE = "decode"
 CHECK = "check"

@@ -3,18 +3,12 @@
 A process that dies, hangs or exceeds its memory is replaced while the others continue.
 """
 
-import os
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
-from pathlib import Path
 from queue import SimpleQueue
-from socket import SO_SNDBUF, SOL_SOCKET, socketpair
 
 from prometheus_client import Counter
 
@@ -25,7 +19,6 @@ from shared.imaging.file_type import sniff
 from shared.imaging.image import UltrasoundImage
 from shared.imaging.limits import Limits
 from shared.imaging.sandbox.bounds import Bounds
-from shared.imaging.sandbox.channel import Channel
 from shared.imaging.sandbox.checked import CheckedImage
 from shared.imaging.sandbox.jobs import (
     Job,
@@ -37,23 +30,16 @@ from shared.imaging.sandbox.jobs import (
 )
 from shared.observability.logs import log
 from shared.observability.metrics import REGISTRY
+from shared.sandbox.launcher import SandboxProcess
 
-ROOT = Path(__file__).resolve().parents[3]
-START_S = 60.0
-SOCKET_BUFFER_BYTES = 2**22
-"""The kernel may grant less. A large buffer needs fewer wake-ups for an image."""
+PROCESS_MODULE = "shared.imaging.sandbox.process"
 MAX_ATTEMPTS = 2
 """An image whose process died is tried in another process, because it may not be the cause."""
-ENVIRONMENT = ("PATH", "PYTHONPATH", "LD_LIBRARY_PATH", "LANG", "LC_ALL")
-"""The only variables that a process inherits: none of them holds a password or a key."""
 RESTARTS = Counter(
     "sera_decoder_restarts_total",
     "Decoders replaced, by why.",
     ["why"],
     registry=REGISTRY,
-)
-ONE_THREAD = dict.fromkeys(
-    ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1"
 )
 
 
@@ -65,43 +51,26 @@ class SandboxFailure(Exception):
         self.reason = reason
 
 
-class SandboxProcess:
+class DecoderProcess:
     """A process that works on one image at a time."""
 
     def __init__(self, bounds: Bounds) -> None:
         """Start the process and wait until it is ready. Raises OSError if it does not start."""
-        self._bounds = bounds
-        command = [
-            sys.executable,
-            "-m",
-            "shared.imaging.sandbox.process",
-            str(bounds.memory_mib),
-        ]
-        inherited = {
-            name: os.environ[name] for name in ENVIRONMENT if name in os.environ
-        }
-        pool_end, process_end = socketpair()
-        for connection in (pool_end, process_end):
-            connection.setsockopt(SOL_SOCKET, SO_SNDBUF, SOCKET_BUFFER_BYTES)
-        with process_end:
-            self.process = subprocess.Popen(
-                command,
-                stdin=process_end.fileno(),
-                stdout=subprocess.DEVNULL,
-                cwd=ROOT,
-                env=inherited | ONE_THREAD,
-            )
-        self._channel = Channel(pool_end)
-        try:
-            deadline = time.monotonic() + START_S
-            self._channel.receive(max_body_bytes=0, deadline=deadline)
-        except OSError:
-            self.end()
-            raise
+        self._sandbox = SandboxProcess(
+            PROCESS_MODULE, memory_mib=bounds.memory_mib, seconds=bounds.seconds
+        )
+
+    @property
+    def pid(self) -> int:
+        return self._sandbox.process.pid
+
+    @property
+    def exit_code(self) -> int | None:
+        return self._sandbox.process.returncode
 
     @property
     def is_alive(self) -> bool:
-        return self.process.poll() is None
+        return self._sandbox.is_alive
 
     def run(self, job: Job[Result]) -> Result | InputError:
         """Return the result, or the error that refuses the image.
@@ -113,19 +82,14 @@ class SandboxProcess:
         OSError
             if the process is gone or its result is malformed.
         """
-        deadline = time.monotonic() + self._bounds.seconds
-        request = job.request | {"seconds": self._bounds.seconds + 1}
-        self._channel.send(request, job.data, deadline)
-        head, body = self._channel.receive(job.max_result_bytes, deadline)
+        head, body = self._sandbox.call(job.request, job.data, job.max_result_bytes)
         try:
             return job.read_result(head, body)
         except Exception as error:
             raise ConnectionError("a malformed answer") from error
 
     def end(self) -> None:
-        self.process.kill()
-        self.process.wait()
-        self._channel.close()
+        self._sandbox.end()
 
 
 class SandboxPool:
@@ -140,13 +104,13 @@ class SandboxPool:
         self._bounds = bounds
         self._count = count
         self._lock = threading.Lock()
-        self._idle: SimpleQueue[Future[SandboxProcess]] = SimpleQueue()
-        self._all: set[SandboxProcess] = set()
+        self._idle: SimpleQueue[Future[DecoderProcess]] = SimpleQueue()
+        self._all: set[DecoderProcess] = set()
         self._starter: ThreadPoolExecutor | None = None
 
     @property
     def pids(self) -> set[int]:
-        return {process.process.pid for process in self._all}
+        return {process.pid for process in self._all}
 
     def start(self) -> None:
         """Start the processes in the background, if they are not started."""
@@ -283,7 +247,7 @@ class SandboxPool:
         raise SandboxFailure("the programs that read images crash on it")
 
     def _release(
-        self, process: SandboxProcess, outcome: object, is_reusable: bool
+        self, process: DecoderProcess, outcome: object, is_reusable: bool
     ) -> None:
         """Return a process to the pool, or replace it.
 
@@ -292,13 +256,13 @@ class SandboxPool:
         if isinstance(outcome, ImageDecoderFailed):
             self._replace(process, reason="swelled")
         elif is_reusable:
-            ready: Future[SandboxProcess] = Future()
+            ready: Future[DecoderProcess] = Future()
             ready.set_result(process)
             self._idle.put(ready)
         else:
             self._retire(process)
 
-    def _take_idle(self) -> SandboxProcess:
+    def _take_idle(self) -> DecoderProcess:
         """Wait for a process that is ready.
 
         A process that died while idle is replaced. This does not count as an attempt.
@@ -313,12 +277,12 @@ class SandboxPool:
                 return process
             self._replace(process, reason="died idle")
 
-    def _replace(self, process: SandboxProcess, reason: str) -> None:
+    def _replace(self, process: DecoderProcess, reason: str) -> None:
         self._retire(process)
         RESTARTS.labels(reason).inc()
-        log().warning("decoder.lost", why=reason, status=process.process.returncode)
+        log().warning("decoder.lost", why=reason, status=process.exit_code)
 
-    def _retire(self, process: SandboxProcess) -> None:
+    def _retire(self, process: DecoderProcess) -> None:
         """End this process and start another one."""
         self._all.discard(process)
         process.end()
@@ -333,7 +297,7 @@ class SandboxPool:
             raise Unavailable(service="The image decoder")
         self._starter.submit(self._create).add_done_callback(self._idle.put)
 
-    def _create(self) -> SandboxProcess:
-        process = SandboxProcess(self._bounds)
+    def _create(self) -> DecoderProcess:
+        process = DecoderProcess(self._bounds)
         self._all.add(process)
         return process

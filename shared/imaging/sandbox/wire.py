@@ -33,8 +33,8 @@ from shared.imaging.file_type import inspect
 from shared.imaging.image import Box, ImageFormat, Region, UltrasoundImage
 from shared.imaging.limits import Limits
 from shared.imaging.raster.orientation import UPRIGHT
-from shared.imaging.sandbox.channel import Head
 from shared.imaging.sandbox.checked import CheckedImage
+from shared.sandbox.channel import Head
 
 REFUSALS: dict[str, type[InputError]] = {
     refusal.code: refusal

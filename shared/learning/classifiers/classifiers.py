@@ -69,6 +69,8 @@ class ForestScorer:
 
     def score(self, features: Table) -> Scores:
         table = np.ascontiguousarray(features, np.float32)
+        if table.shape[1] != self.model.n_features_in_:
+            raise ValueError("the forest was fitted on another number of features")
         total = np.zeros(len(table))
         for tree in self.model.estimators_:
             benign, malignant = tree.tree_.predict(table)[:, :2].T

@@ -33,6 +33,7 @@ from shared.objects import ObjectMissing
 from shared.security.audit_signing import is_signed
 from tests.integration.backup.conftest import KEYS, TRUSTED
 from tests.later_release import REVISION, later_release
+from tests.support.database_logins import create_login
 
 
 def verify_trail(url: str) -> tuple[bool, int, int]:
@@ -324,8 +325,8 @@ def create_owned_database(url: str) -> str:
     name = f"owner_{uuid4().hex}"
     engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with engine.connect() as connection:
+        create_login(connection, name)
         for statement in (
-            f"CREATE ROLE {name} LOGIN",
             f"GRANT sera_house, sera_hospital TO {name}",
             f"CREATE DATABASE {name} OWNER {name}",
         ):

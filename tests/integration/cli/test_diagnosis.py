@@ -50,6 +50,14 @@ def settings(tmp_path: Path) -> Settings:
     return Settings(home=tmp_path)
 
 
+def test_a_kernel_that_cannot_confine_a_process_is_noted(settings, monkeypatch):
+    assert doctor.sandbox(settings).verdict is Verdict.OK
+    monkeypatch.setattr(doctor, "missing_mechanisms", lambda: ("seccomp", "Landlock"))
+    verdict, detail = doctor.sandbox(settings)
+    assert verdict is Verdict.NOTE
+    assert "no seccomp and no Landlock" in detail
+
+
 def test_a_port_that_a_gateway_answers_at_is_no_fault(settings, url):
     port = int(url.rsplit(":", 1)[1])
     assert doctor.port(settings.model_copy(update={"port": port})) == (

@@ -15,7 +15,7 @@ from deploy.local.errors import DatabaseNotCreated, DatabaseTooOld
 from deploy.local.postgres import Postgres
 
 
-def ask(url: str, *statements: str) -> list[tuple]:
+def ask(url: str | sa.URL, *statements: str) -> list[tuple]:
     engine = sa.create_engine(url, poolclass=sa.NullPool)
     with engine.begin() as line:
         for statement in statements[:-1]:
@@ -82,6 +82,18 @@ def test_the_log_of_the_database_repeats_nothing_that_people_typed(
     logs = {path.name: path.read_text() for path in home.rglob("*.log")}
     assert "duplicate key value" in logs["postgres.log"]
     assert [name for name, text in logs.items() if typed in text] == []
+
+
+def test_the_database_lets_in_its_owner_and_the_services_and_nobody_else(
+    tmp_path: Path,
+) -> None:
+    with EmbeddedEngines(tmp_path, durable=False) as engines:
+        owner = sa.make_url(engines.database_url)
+        created = ("CREATE ROLE sera_service LOGIN", "CREATE ROLE intruder LOGIN")
+        ask(owner, *created, "SELECT 1")
+        assert ask(owner.set(username="sera_service"), "SELECT 1") == [(1,)]
+        with pytest.raises(sa.exc.OperationalError, match="Peer authentication failed"):
+            ask(owner.set(username="intruder"), "SELECT 1")
 
 
 def test_the_broker_carries_messages(tmp_path: Path) -> None:

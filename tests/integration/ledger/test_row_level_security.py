@@ -41,6 +41,7 @@ from shared.ledger.schema.migrate import migrate
 from shared.ledger.scope import HospitalRepository
 from shared.ledger.transaction import repository
 from tests.support.builders import CASE, result
+from tests.support.database_logins import create_login
 
 MODEL = "d" * 64
 OPEN = Window(datetime.now(UTC) - timedelta(days=1))
@@ -433,7 +434,7 @@ def test_a_login_without_the_roles_is_told_the_next_step(database_url):
     name = f"stranger_{uuid4().hex}"
     engine = create_engine(database_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as line:
-        line.execute(text(f"CREATE ROLE {name} LOGIN"))
+        create_login(line, name)
     stranger = Ledger(
         make_url(database_url).set(username=name).render_as_string(hide_password=False)
     )
@@ -461,7 +462,7 @@ def owner(engines: EmbeddedEngines) -> Iterator[URL]:
     name = f"owner_{uuid4().hex}"
     engine = create_engine(engines.database_url, isolation_level="AUTOCOMMIT")
     with engine.connect() as line:
-        line.execute(text(f"CREATE ROLE {name} LOGIN"))
+        create_login(line, name)
         line.execute(text(f"CREATE DATABASE {name} OWNER {name}"))
         yield make_url(engines.database_url).set(database=name, username=name)
         line.execute(text(f"DROP DATABASE {name} WITH (FORCE)"))

@@ -27,10 +27,10 @@ from shared.imaging import (
     UnsupportedImage,
     decode,
 )
-from shared.imaging.sandbox import pool
 from shared.imaging.sandbox.bounds import Bounds
 from shared.imaging.sandbox.pool import SandboxPool
 from shared.phantoms import draw
+from shared.sandbox import launcher
 from tests.support.builders import dicom_file, png
 
 ROOT = Path(__file__).parents[4]
@@ -247,7 +247,7 @@ def test_an_image_is_not_blamed_if_no_process_can_start(
     limited_pool, monkeypatch, tmp_path
 ):
     with monkeypatch.context() as patched:
-        patched.setattr(pool, "ROOT", tmp_path)
+        patched.setattr(launcher, "ROOT", tmp_path)
         patched.delenv("PYTHONPATH", raising=False)
         psutil.Process(only_pid(limited_pool)).kill()
         with pytest.raises(Unavailable, match="image decoder"):
@@ -291,10 +291,3 @@ def has_ended(process):
         return process.status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
         return True
-
-
-def test_a_process_gets_no_secret_and_can_write_no_file(decoders, monkeypatch):
-    process = psutil.Process(only_pid(decoders))
-    assert process.environ().keys() <= {*pool.ENVIRONMENT, *pool.ONE_THREAD, "LC_CTYPE"}
-    assert process.rlimit(psutil.RLIMIT_FSIZE) == (0, 0)
-    assert process.rlimit(psutil.RLIMIT_CORE) == (0, 0)

@@ -1,6 +1,6 @@
-"""Messages between a sandbox pool and its processes.
+"""Messages between a launcher and its processes.
 
-A message is a short JSON head and a raw body, each preceded by its length. A malicious image may
+A message is a short JSON head and a raw body, each preceded by its length. A malicious file may
 have taken over the process at the other end. Therefore no message can carry code, and the receiver
 limits every length.
 """
