@@ -27,38 +27,44 @@ from shared.settings import Settings
 app = application()
 
 
+Folder = Annotated[
+    Path, typer.Argument(help="The folder of the backups.", show_default=False)
+]
+BackupName = Annotated[
+    str | None, typer.Option("--backup", help="Which one; the newest if none is named.")
+]
+Erased = Annotated[
+    list[Path] | None,
+    typer.Option(
+        help="An export of the audit trail, for what was erased; may be repeated."
+    ),
+]
+Trusted = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="The public key that must have signed the backup, from `./sera audit key`; may "
+        "be repeated. Without one: the key in SERA_HOME/keys."
+    ),
+]
+Untrusted = Annotated[
+    bool, typer.Option("--untrusted", help="Restore it whoever made it.")
+]
+WithoutKeys = Annotated[
+    bool,
+    typer.Option(
+        "--without-keys", help="Go on without the keys that the ledger needs."
+    ),
+]
+
+
 @app.command()
 def restore_backup(
-    folder: Annotated[
-        Path, typer.Argument(help="The folder of the backups.", show_default=False)
-    ],
-    name: Annotated[
-        str | None,
-        typer.Option("--backup", help="Which one; the newest if none is named."),
-    ] = None,
-    erased: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="An export of the audit trail, for what was erased; may be repeated."
-        ),
-    ] = None,
-    trusted: Annotated[
-        list[str] | None,
-        typer.Option(
-            help="The public key that must have signed the backup, from `./sera audit key`; may "
-            "be repeated. Without one: the key in SERA_HOME/keys."
-        ),
-    ] = None,
-    untrusted: Annotated[
-        bool,
-        typer.Option("--untrusted", help="Restore it whoever made it."),
-    ] = False,
-    without_keys: Annotated[
-        bool,
-        typer.Option(
-            "--without-keys", help="Go on without the keys that the ledger needs."
-        ),
-    ] = False,
+    folder: Folder,
+    name: BackupName = None,
+    erased: Erased = None,
+    trusted: Trusted = None,
+    untrusted: Untrusted = False,
+    without_keys: WithoutKeys = False,
     as_json: AsJson = False,
 ) -> None:
     """Restore into SERA_HOME, or into the engines of SERA_DATABASE_URL and SERA_OBJECTS_URL.

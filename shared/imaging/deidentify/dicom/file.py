@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 from io import BytesIO
 from struct import error
 
@@ -70,6 +71,20 @@ BLANKED = "pixels-outside-regions"
 WHOLE_BYTE_BITS = 8
 
 
+@dataclass(frozen=True, eq=False)
+class _Pixels:
+    """What the pixels of a file are, and which of them become black.
+
+    Attributes
+    ----------
+    mask : (height, width), True where every frame becomes black; None for nowhere
+    """
+
+    pixel_format: PixelFormat
+    header: Header
+    mask: Mask
+
+
 class DecodingNeeded(Exception):
     """The pixels must be looked at to be cleaned, and that is not allowed in this process."""
 
@@ -120,31 +135,16 @@ def clean_dicom(
     target = clean_header(source, key, pixels_cleaned=is_masked)
     removed = Counter({"preamble": int(_has_preamble(data))})
     if is_compressed and not must_recode:
-        was_copied = _copy_frames(
+        must_recode = not _copy_frames(
             target, source, frame_count=header.frames, removed=removed
         )
-        must_recode = not was_copied
     if must_recode and not may_decode:
         raise DecodingNeeded
+    pixels = _Pixels(pixel_format=pixel_format, header=header, mask=mask)
     if must_recode:
-        recoding_findings = _recode(
-            target,
-            source,
-            pixel_format=pixel_format,
-            header=header,
-            mask=mask,
-            limits=limits,
-        )
-        findings = (*findings, *recoding_findings)
+        findings = (*findings, *_recode(target, source, pixels, limits))
     elif not is_compressed:
-        _copy_stored(
-            target,
-            source,
-            pixel_format=pixel_format,
-            header=header,
-            mask=mask,
-            removed=removed,
-        )
+        _copy_stored(target, source, pixels, removed)
     removed += count_removed(source, target)
     removed += Counter({BLANKED: int(has_outside)})
     return CleanedFile(
@@ -255,42 +255,34 @@ def _clean_frame(frame: bytes) -> CleanedFile:
 def _copy_stored(
     target: Dataset,
     source: Dataset,
-    *,
-    pixel_format: PixelFormat,
-    header: Header,
-    mask: Mask,
+    pixels: _Pixels,
     removed: Counter[str],
 ) -> None:
     """Copy uncompressed pixels, and nothing after the frames."""
+    pixel_format = pixels.pixel_format
     element = source[pixel_format.keyword]
-    length = expected_bytes(pixel_format, header)
-    pixels = element.value[:length]
+    length = expected_bytes(pixel_format, pixels.header)
+    data = element.value[:length]
     trailing = element.value[length + length % 2 :]
     removed["trailing"] += int(bool(trailing.strip(b"\0")))
-    if mask is not None:
-        pixels = blank_stored(
-            pixels,
-            mask,
-            blacks=_stored_blacks(source, pixel_format, header),
+    if pixels.mask is not None:
+        data = blank_stored(
+            data,
+            pixels.mask,
+            blacks=_stored_blacks(source, pixel_format, pixels.header),
             pixel_format=pixel_format,
             is_little_endian=source.file_meta.TransferSyntaxUID.is_little_endian,
         )
     if length % 2:
-        pixels += b"\0"
+        data += b"\0"
     vr = element.VR
     if pixel_format.keyword == "PixelData":
         vr = "OW" if pixel_format.bits_allocated > 8 or element.VR == "OW" else "OB"
-    target[pixel_format.keyword] = DataElement(element.tag, vr, pixels)
+    target[pixel_format.keyword] = DataElement(element.tag, vr, data)
 
 
 def _recode(
-    target: Dataset,
-    source: Dataset,
-    *,
-    pixel_format: PixelFormat,
-    header: Header,
-    mask: Mask,
-    limits: Limits,
+    target: Dataset, source: Dataset, pixels: _Pixels, limits: Limits
 ) -> list[Finding]:
     """Decode, blank and code frame by frame, so that only one frame is decoded at a time.
 
@@ -301,6 +293,8 @@ def _recode(
     -------
     findings : what the old header said wrongly, and the new file no longer shows
     """
+    header = pixels.header
+    pixel_format = pixels.pixel_format
     samples = pixel_format.samples
     pixel_count = header.width * header.height * header.frames
     decoded_bytes = pixel_count * samples * pixel_format.bits_allocated // 8
@@ -315,11 +309,11 @@ def _recode(
         findings.extend(frame.findings)
         if index == 0:
             _describe_pixels(target, frame)
-        pixels = _blanked(frame, source, mask)
+        blanked = _blanked(frame, source, pixels.mask)
         if not is_uncompressed:
-            coded_frames.append(_encode_j2k(pixels, frame))
+            coded_frames.append(_encode_j2k(blanked, frame))
         elif _is_described(target, frame):
-            coded_frames.append(_little_endian_bytes(pixels))
+            coded_frames.append(_little_endian_bytes(blanked))
         else:
             raise ImageUnreadable(
                 format="DICOM", problem="its frames differ in depth or colour"

@@ -7,9 +7,7 @@ import pytest
 
 from shared.domain.datasets.manifest import (
     UNICODE_FORMS,
-    Manifest,
     ManifestInvalid,
-    Row,
     check_no_refused,
     find_file,
     parse_manifest,
@@ -18,6 +16,7 @@ from shared.domain.datasets.manifest import (
     reader_columns,
 )
 from shared.domain.datasets.summary import group_rows, summarise
+from tests.support.manifests import parse, problems, rows_of
 
 Form = Literal["NFC", "NFD"]
 KOREAN = "갑상선.png"
@@ -26,20 +25,6 @@ KOREAN = "갑상선.png"
 def write(folder: Path, text: str, encoding: str = "utf-8") -> Path:
     (folder / "manifest.csv").write_bytes(text.encode(encoding))
     return folder
-
-
-def parse(text: str | bytes) -> Manifest:
-    return parse_manifest(text, source_name="The manifest")
-
-
-def problems(manifest: Manifest) -> list[tuple[int, str]]:
-    return [(row.line, row.problem.code) for row in manifest.refused]
-
-
-def rows_of(text: str | bytes) -> tuple[Row, ...]:
-    manifest = parse(text)
-    assert manifest.refused == ()
-    return manifest.rows
 
 
 def test_rows_keep_their_line_numbers_and_lie_in_the_folder(tmp_path: Path) -> None:
@@ -335,36 +320,6 @@ def test_a_table_above_the_rows_that_are_allowed_is_refused_while_it_is_read() -
     assert parse_manifest(text, source_name="t", max_rows=3).row_count == 3
     with pytest.raises(ManifestInvalid, match="it has more than 3 rows"):
         parse_manifest(f'{text}a.png,1\n"', source_name="t", max_rows=3)
-
-
-@pytest.mark.parametrize(
-    "word", ["1", "1.0", "TRUE", "True", "yes", "malignant", "악성", "１"]
-)
-def test_words_for_malignant(word: str) -> None:
-    (row,) = rows_of(f"image,malignant\na.png,{word}\n")
-    assert row.malignant is True
-
-
-@pytest.mark.parametrize("word", ["0", "0.0", "FALSE", "no", "Benign"])
-def test_words_for_benign(word: str) -> None:
-    (row,) = rows_of(f"image,malignant\na.png,{word}\n")
-    assert row.malignant is False
-
-
-@pytest.mark.parametrize(
-    "word", ["2", "-1", "01", "0.5", "maybe", "t", "on", "malign", "음성"]
-)
-def test_any_other_label_is_refused(word: str) -> None:
-    manifest = parse(f"image,malignant\na.png,{word}\nb.png,0\n")
-    assert problems(manifest) == [(2, "row-label")]
-    assert len(manifest.rows) == 1
-
-
-def test_a_korean_word_of_two_meanings_counts_only_beside_its_opposite() -> None:
-    rows = rows_of("image,malignant\na.png,양성\nb.png,악성\n")
-    assert [row.malignant for row in rows] == [False, True]
-    manifest = parse("image,malignant\na.png,양성\nb.png,1\n")
-    assert problems(manifest) == [(2, "row-label-ambiguous")]
 
 
 def test_a_row_without_a_label_has_none() -> None:
