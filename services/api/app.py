@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from anyio.to_thread import current_default_thread_limiter
 from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
+from starlette.concurrency import run_in_threadpool
 from starlette.types import Lifespan
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
@@ -198,7 +199,7 @@ def _lifespan(dependencies: Dependencies) -> Lifespan[FastAPI]:
         threads.total_tokens += dependencies.route_pools.place_count
         async with dependencies.job_changes.listen(), sweeper:
             yield
-        dependencies.notifier.close()
+        await run_in_threadpool(dependencies.notifier.close)
         dependencies.readiness.close()
         dependencies.password_hashers.close()
         dependencies.decoder_pool.close()

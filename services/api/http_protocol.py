@@ -17,7 +17,11 @@ from shared.observability.metrics import REGISTRY
 HEADERS_S = 20.0
 """How long the headers of a request may take, from the connection or from their first byte."""
 MAX_UNFINISHED = 256
-"""Connections of a gateway without complete headers. The oldest is closed for one more."""
+"""Connections of a gateway without complete headers. The oldest are closed for one more, if they
+have had `GRACE_S`."""
+GRACE_S = 5.0
+"""How long a connection is not closed for another one. After a stall, many connections are accepted
+at once, and their headers are there but not read yet."""
 
 CUT = Counter(
     "sera_http_connections_cut_total",
@@ -32,6 +36,7 @@ class HeaderLimitProtocol(H11Protocol):
 
     headers_s: ClassVar[float] = HEADERS_S
     max_unfinished: ClassVar[int] = MAX_UNFINISHED
+    grace_s: ClassVar[float] = GRACE_S
     _unfinished_by_server: ClassVar[
         WeakKeyDictionary[ServerState, dict["HeaderLimitProtocol", asyncio.TimerHandle]]
     ] = WeakKeyDictionary()
@@ -60,8 +65,11 @@ class HeaderLimitProtocol(H11Protocol):
 
     def _expect_headers(self) -> None:
         unfinished = self._unfinished
-        if len(unfinished) >= self.max_unfinished:
-            oldest = next(iter(unfinished))
+        latest_end = self.loop.time() + self.headers_s - self.grace_s
+        while len(unfinished) >= self.max_unfinished:
+            oldest, timer = next(iter(unfinished.items()))
+            if timer.when() > latest_end:
+                break
             oldest._cut("too-many")
         unfinished[self] = self.loop.call_later(self.headers_s, self._cut, "slow")
 

@@ -22,7 +22,7 @@ from prometheus_client import Counter, Gauge
 from starlette.concurrency import run_in_threadpool
 
 from services.api.middleware.transactions import Slot
-from shared.cancellation import CURRENT_TOKEN, CancellationToken
+from shared.cancellation import CURRENT_TOKEN, CancellationToken, Cancelled
 from shared.cases.fair_queue import FairQueue, LoopTurn, QueueBusy
 from shared.errors import Unavailable
 from shared.ledger import Transaction
@@ -30,6 +30,9 @@ from shared.observability.metrics import REGISTRY
 
 WAIT_S = 10.0
 """How long a request waits for a place."""
+HOLD_S = 120.0
+"""How long a request holds its place, at most. A client that reads its response slowly costs little
+more then, and must not keep others out."""
 
 
 class RoutePool(StrEnum):
@@ -61,16 +64,16 @@ class PoolLimits:
 LIMITS: Mapping[RoutePool, PoolLimits] = {
     RoutePool.PREVIEWS: PoolLimits(),
     RoutePool.REPORTS: PoolLimits(),
-    RoutePool.IMAGES: PoolLimits(waiting=16, waiting_in_all=64),
+    RoutePool.IMAGES: PoolLimits(places=3, held=2, waiting=16, waiting_in_all=64),
     RoutePool.EXPLANATIONS: PoolLimits(waiting=16, waiting_in_all=64),
     RoutePool.SIMILAR: PoolLimits(waiting=16, waiting_in_all=64),
     RoutePool.VERIFICATION: PoolLimits(waiting=4, waiting_in_all=16),
     RoutePool.EXPORTS: PoolLimits(waiting=4, waiting_in_all=16),
-    RoutePool.MONITORING: PoolLimits(waiting=16, waiting_in_all=64),
+    RoutePool.MONITORING: PoolLimits(places=3, held=2, waiting=16, waiting_in_all=64),
 }
-"""A hospital holds one of two places, so the other one is left to other hospitals. More places would
-not answer sooner, because the work of all shares the processors of one gateway. The places are 16
-in all, of the 30 slots of a gateway (`services/api/middleware/transactions.py`)."""
+"""A hospital holds one of two places, or two of three where a page asks for several at once, so one
+is left to other hospitals. More places would not answer sooner, because the work of all shares the
+processors of one gateway. The places are 18 in all, of the 30 slots of a gateway (`services/api/middleware/transactions.py`)."""
 
 WORKING = Gauge(
     "sera_route_pool_places_held",
@@ -101,6 +104,20 @@ class RouteBusy(Unavailable):
     )
 
 
+class _Place:
+    """A place that is released once, by its request or because its time is over."""
+
+    def __init__(self, queue: FairQueue, owner: Hashable) -> None:
+        self._queue = queue
+        self._owner = owner
+        self._is_held = True
+
+    def release(self) -> None:
+        if self._is_held:
+            self._is_held = False
+            self._queue.release(self._owner)
+
+
 class RoutePools:
     """The pools of one gateway."""
 
@@ -108,8 +125,10 @@ class RoutePools:
         self,
         limits: Mapping[RoutePool, PoolLimits] = LIMITS,
         wait_s: float = WAIT_S,
+        hold_s: float = HOLD_S,
     ) -> None:
         self._wait_s = wait_s
+        self._hold_s = hold_s
         self.place_count = sum(pool.places for pool in limits.values())
         self._queues = {
             pool: FairQueue(
@@ -139,13 +158,17 @@ class RoutePools:
         try:
             await self._wait_for_place(self._queues[pool], owner, request, token)
             outcome = "done"
+            held = _Place(self._queues[pool], owner)
+            timer = asyncio.get_running_loop().call_later(self._hold_s, held.release)
             try:
                 yield
             finally:
-                self._queues[pool].release(owner)
+                timer.cancel()
+                held.release()
+        except Cancelled:
+            outcome = "abandoned"
+            raise
         finally:
-            if token.is_cancelled:
-                outcome = "abandoned"
             watcher.cancel()
             with suppress(asyncio.CancelledError):
                 await watcher

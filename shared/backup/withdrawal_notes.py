@@ -7,6 +7,7 @@ it. An export of the audit trail that was stored elsewhere contains that erasure
 
 import json
 from collections.abc import Collection, Mapping
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +26,7 @@ from shared.errors import SeraError
 from shared.ledger.backup.snapshot import snapshot
 from shared.observability.logs import log
 
-UNTRUSTED_NOTE = "withdrawn.untrusted.json"
+UNTRUSTED_NOTE = "withdrawn.untrusted{number}.json"
 
 
 class NoteUnreadable(SeraError):
@@ -33,6 +34,14 @@ class NoteUnreadable(SeraError):
     text = (
         "{path}, which tells what was erased since the backups, cannot be read. Repair it from a "
         "copy; or remove it, and give an export of the audit trail with --erased instead."
+    )
+
+
+class SealingKeyMissing(SeraError):
+    code = "note-key-missing"
+    text = (
+        "{path} is signed with the sealing key, and that key is not in SERA_HOME/keys here. Write "
+        "the note on a machine that has it. Nothing was changed."
     )
 
 
@@ -49,15 +58,19 @@ def add_to_note(
 
     Earlier ones stay in it. A note that this key did not sign is set aside first, so that the
     signature never covers what somebody else wrote.
+
+    Raises SealingKeyMissing if the note is signed and the key is not here: unsigned, it would be
+    refused with all backups beside it.
     """
     own_signature = sign(NOTE_FORM, b"", keys)
     trusted_keys = {own_signature.key} if own_signature else None
+    if own_signature is None and _is_signed(backups.withdrawals_file):
+        raise SealingKeyMissing(path=backups.withdrawals_file)
     try:
         earlier = read_note(backups, trusted_keys)
     except BackupUntrusted:
-        path = backups.withdrawals_file
-        path.replace(path.with_name(UNTRUSTED_NOTE))
-        log().warning("backup.note-set-aside", file=UNTRUSTED_NOTE)
+        aside = _set_aside(backups.withdrawals_file)
+        log().warning("backup.note-set-aside", file=aside.name)
         earlier = Withdrawals()
     merged = earlier | withdrawals
     content: dict[str, Any] = {**vars(merged), "keys": sorted(merged.keys)}
@@ -66,6 +79,24 @@ def add_to_note(
         content["signed"] = signature.model_dump()
     write_private(backups.withdrawals_file, json.dumps(content, indent=1))
     return merged
+
+
+def _is_signed(path: Path) -> bool:
+    """Whether a note has a signature; an unreadable one counts as unsigned."""
+    try:
+        return "signed" in json.loads(path.read_text())
+    except (OSError, ValueError, TypeError):
+        return False
+
+
+def _set_aside(path: Path) -> Path:
+    """Rename a file so that no earlier one is lost."""
+    for number in count(1):
+        suffix = "" if number == 1 else f"-{number}"
+        aside = path.with_name(UNTRUSTED_NOTE.format(number=suffix))
+        if not aside.exists():
+            return path.replace(aside)
+    raise AssertionError("there is always a further number")
 
 
 def read_note(

@@ -17,7 +17,7 @@ TYPED = re.compile(
     rf"{LENGTH}(?:\s*[x×*]\s*{LENGTH})?(?:\s*[x×*]\s*{LENGTH})?", re.IGNORECASE
 )
 MAX_MM = 300.0
-MAX_SIDES_RATIO = 5
+MAX_SIDES_RATIO = 7
 """A nodule is not longer than this times its width. If one of several lengths has no unit of its
 own and they differ more, they were typed in different units: `14 x 9 x 1.2 cm`.
 """

@@ -78,7 +78,12 @@ def _discard_output() -> None:
 
 
 def _installation() -> set[Path]:
-    """The folders of the standard library and of packages, and the code of SERA."""
+    """The folders of the standard library and of packages, and the code of SERA.
+
+    The folder that holds all of SERA is left out, because settings and homes may lie in it.
+    """
     names = ("stdlib", "platstdlib", "purelib", "platlib")
     folders = {Path(sysconfig.get_path(name)) for name in names}
+    folders |= {Path(entry).resolve() for entry in sys.path if entry}
+    folders = {folder for folder in folders if not PROGRAM.is_relative_to(folder)}
     return {folder for folder in folders if folder.is_dir()} | {PROGRAM}

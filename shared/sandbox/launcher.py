@@ -4,9 +4,11 @@ import os
 import subprocess
 import sys
 import time
+from functools import cache
 from pathlib import Path
 from socket import SO_SNDBUF, SOL_SOCKET, socketpair
 
+from shared.observability.logs import log
 from shared.sandbox.channel import Channel, Head
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,10 +57,12 @@ class SandboxProcess:
         self._channel = Channel(launcher_end)
         try:
             deadline = time.monotonic() + START_S
-            self._channel.receive(max_body_bytes=0, deadline=deadline)
+            ready, _ = self._channel.receive(max_body_bytes=0, deadline=deadline)
         except OSError:
             self.end()
             raise
+        if ready["missing"]:
+            _warn_of_missing(", ".join(ready["missing"]))
 
     @property
     def is_alive(self) -> bool:
@@ -88,3 +92,9 @@ class SandboxProcess:
         self.process.kill()
         self.process.wait()
         self._channel.close()
+
+
+@cache
+def _warn_of_missing(mechanisms: str) -> None:
+    """Say once in the log what the kernel lacks; `./sera doctor` says what that means."""
+    log().warning("sandbox.unconfined", missing=mechanisms)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from shared.sandbox.channel import Channel, Head
-from shared.sandbox.confinement import confine
+from shared.sandbox.confinement import confine, missing_mechanisms
 from shared.sandbox.libc import PR_SET_PDEATHSIG, set_process_option
 
 MAX_REQUEST_BYTES = 2**32 - 1
@@ -27,8 +27,9 @@ def serve(answer: Answer) -> None:
     """
     _end_with_parent()
     channel = Channel(socket.socket(fileno=0))
+    missing = missing_mechanisms()
     confine(memory_mib=int(sys.argv[1]))
-    channel.send({"ready": True})
+    channel.send({"missing": list(missing)})
     with suppress(ConnectionError):  # the launcher closed the channel, or ended
         while True:
             request, data = channel.receive(MAX_REQUEST_BYTES)

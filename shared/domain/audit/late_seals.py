@@ -98,8 +98,9 @@ class LateSealWatch:
 
 
 def _time(text: str) -> datetime | None:
-    """None if the text is no time: such an event is found by its hash."""
+    """None if the text is no time with a time zone: such an event is found by its hash."""
     try:
-        return datetime.fromisoformat(text)
+        time = datetime.fromisoformat(text)
     except ValueError:
         return None
+    return time if time.tzinfo else None

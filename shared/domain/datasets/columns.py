@@ -37,10 +37,10 @@ size ten times too small.
 OTHER_NAMES = {
     "image": f"(image|img|file|path|영상|이미지|파일){REFERENCE}",
     "malignant": "label",
-    "mask": f"(mask|segmentation|seg|roi|마스크){REFERENCE}",
+    "mask": f"(mask|segmentation|seg|마스크){REFERENCE}",
     "patient": f"(patient|pat|pt|subject|chart|환자|등록|병록|차트){REFERENCE}|pid|mrn",
     "site": f"(site|hospital|center|centre|institution|institute|병원|기관){REFERENCE}",
-    "split": "set|subset|partition",
+    "split": "subset|partition",
     SIZE_COLUMN: SIZE_NAMES,
 }
 """Names that people give a column that SERA knows, if that column itself is not there: patterns of
@@ -49,6 +49,8 @@ the name without separators, to which a plural and a number may be added.
 READER_WITH_NUMBER = re.compile("reader([0-9]+)")
 NUMBERED = re.compile(r"(?P<name>.*?)[\s_.-]*[0-9]{1,2}")
 """How a column is named that was there twice: pandas writes `mask.1`, other programs `mask_2`."""
+REPEATED_COLUMNS = ("image", "malignant", "mask", "patient", "size_mm")
+"""Columns whose numbered twins are repeats; `split_1` and `split_2` are two splits."""
 NUMBERED_READER = re.compile(r"(?P<name>.*)\.[0-9]+")
 """Only so, because `reader_1` and `reader_2` are two people."""
 ORDINARY_NAMES = frozenset(
@@ -127,9 +129,9 @@ class ColumnSet:
             reader = NUMBERED_READER.fullmatch(name)
             return reader["name"] if reader else None
         numbered = NUMBERED.fullmatch(name)
-        if numbered is None or numbered["name"] not in self.known:
+        if numbered is None:
             return None
-        return numbered["name"]
+        return numbered["name"] if numbered["name"] in REPEATED_COLUMNS else None
 
     def _meant(self, name: str, names: Collection[str]) -> str | None:
         """The known column that `name` is a slip of; None if it is known or another thing."""

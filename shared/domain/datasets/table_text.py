@@ -8,6 +8,7 @@ import codecs
 import csv
 import io
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -185,7 +186,7 @@ def _is_korean(text: str) -> bool:
     counts = {
         letter: count
         for letter, count in Counter(text).items()
-        if not letter.isascii() and letter.isalpha()
+        if unicodedata.category(letter) == "Lo"
     }
     common = sum(counts[letter] for letter in counts if _is_common_korean(letter))
     return common >= MIN_KOREAN_SHARE * sum(counts.values())

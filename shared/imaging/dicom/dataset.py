@@ -143,8 +143,8 @@ def read_dataset(data: bytes) -> tuple[Dataset, tuple[Finding, ...]]:
     """
     dataset = dcmread(without_leading_bytes(BytesIO(data)), force=True)
     syntax_findings = _settle_transfer_syntax(dataset)
-    flatten_grey_groups(dataset)
-    dropped = _repair_numbers(dataset)
+    dropped = flatten_grey_groups(dataset)
+    dropped += _repair_numbers(dataset)
     dropped += _drop_unreadable_sequences(dataset)
     _normalise_codes(dataset)
     return dataset, (*syntax_findings, *values_left_aside(dropped))

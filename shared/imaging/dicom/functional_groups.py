@@ -4,11 +4,7 @@ Enhanced multi-frame objects keep rescale and window in functional groups, for a
 each (PS3.3, C.7.6.16.2).
 """
 
-from pydicom.datadict import dictionary_description
 from pydicom.dataset import Dataset
-from pydicom.tag import Tag
-
-from shared.imaging.errors import ImageUnreadable
 
 GROUP_SEQUENCES = (
     "SharedFunctionalGroupsSequence",
@@ -26,14 +22,14 @@ GREY_ATTRIBUTES = {
 """The attributes of the greyscale pipeline in each macro (PS3.3, C.7.6.16.2.9 and 2.10)."""
 
 
-def flatten_grey_groups(dataset: Dataset) -> None:
+def flatten_grey_groups(dataset: Dataset) -> list[str]:
     """Copy rescale and window from the functional groups to the data set itself.
 
-    Raises
-    ------
-    ImageUnreadable
-        if frames differ in one of them.
+    Returns
+    -------
+    keywords of the attributes in which frames differ, which are left aside
     """
+    left_aside: list[str] = []
     groups = [
         group for keyword in GROUP_SEQUENCES for group in dataset.get(keyword) or ()
     ]
@@ -42,10 +38,7 @@ def flatten_grey_groups(dataset: Dataset) -> None:
         for keyword in keywords:
             elements = [item[keyword] for item in items if keyword in item]
             if any(element != elements[0] for element in elements):
-                raise ImageUnreadable(
-                    format="DICOM",
-                    problem="its Per-Frame Functional Groups Sequence (5200,9230) gives its "
-                    f"frames different values of {dictionary_description(Tag(keyword))}",
-                )
-            if elements:
+                left_aside.append(keyword)
+            elif elements:
                 dataset[keyword] = elements[0]
+    return left_aside

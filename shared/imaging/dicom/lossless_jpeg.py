@@ -83,7 +83,8 @@ def is_damaged(frame: bytes, samples: Samples) -> bool:
             bits += count * (length + category % FULL_CATEGORY)
     data = frame[scan.start : frame.rfind(JPEG_END)].rstrip(b"\xff")
     surplus = len(data) - data.count(STUFFED) - -(-bits // 8)
-    return not 0 <= surplus <= MAX_FLUSHED_BYTES
+    is_padding = surplus > 0 and not data[-surplus:].strip(b"\0\xff")
+    return not (is_padding or 0 <= surplus <= MAX_FLUSHED_BYTES)
 
 
 def _read_scan(frame: bytes) -> _Scan:

@@ -141,10 +141,11 @@ def _check_edges(inside: Inside) -> None:
 
 
 def _check_span(nodule: _Component, shape: tuple[int, ...]) -> None:
-    """Check that the nodule is not nearly as wide and as high as the picture."""
+    """Check that the mark is no frame as wide and as high as the picture, unlike a close crop."""
     height, width = shape
     _, _, nodule_width, nodule_height = nodule.bounds
-    if min(nodule_width / width, nodule_height / height) >= MAX_SPAN:
+    spans_picture = min(nodule_width / width, nodule_height / height) >= MAX_SPAN
+    if spans_picture and nodule.is_rectangle:
         raise MaskUnclear(
             problem="what it marks spans nearly the whole picture, so it is inverted or marks "
             "everything"

@@ -196,6 +196,19 @@ def test_a_hospital_leaves_a_place_of_each_pool_to_others(as_role, gate, threads
     assert not gate.entered.acquire(timeout=0.05)
 
 
+def test_a_request_that_holds_its_place_too_long_keeps_nobody_out(
+    gateway, as_role, gate, threads
+):
+    one_place = {pool: PoolLimits(places=1) for pool in RoutePool}
+    with_pools(gateway, RoutePools(one_place, hold_s=0.05))
+    for hospital in HOSPITALS:
+        client = as_role(Role.HOSPITAL_ADMIN, hospital)
+        case_id = client.post("/v1/cases", **form()).json()["case_id"]
+        threads.submit(request, client, RoutePool.SIMILAR, case_id)
+        gate.wait_for(1)
+    assert not gate.is_open.is_set()
+
+
 def test_a_request_beyond_the_queue_is_refused_at_once(gateway, as_role, gate, threads):
     pools = with_pools(
         gateway, RoutePools({RoutePool.MONITORING: PoolLimits(places=1, waiting=1)})

@@ -110,7 +110,7 @@ def test_a_connection_without_complete_headers_is_closed(first_bytes, settings):
 
 def test_the_oldest_of_too_many_unfinished_connections_is_closed(settings, make_key):
     with (
-        served_with(settings, max_unfinished=2, headers_s=60.0) as port,
+        served_with(settings, max_unfinished=2, headers_s=60.0, grace_s=0.0) as port,
         ExitStack() as connections,
     ):
         lines = [
@@ -134,3 +134,22 @@ def test_other_clients_are_served_meanwhile(listening, make_key):
             )
             assert read_answer(line)[0] == 200
         check_too_slow(slow)
+
+
+def test_a_burst_of_connections_is_answered_though_it_is_over_the_limit(
+    settings, make_key
+):
+    head = request_head(make_key()) + b"\r\n"
+    with (
+        served_with(settings, max_unfinished=2, headers_s=60.0) as port,
+        ExitStack() as connections,
+    ):
+        lines = [
+            connections.enter_context(
+                socket.create_connection(("127.0.0.1", port), timeout=10)
+            )
+            for _ in range(6)
+        ]
+        for line in lines:
+            line.sendall(head)
+        assert [read_answer(line)[0] for line in lines] == [200] * 6

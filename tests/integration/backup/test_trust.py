@@ -23,7 +23,7 @@ from shared.backup.manifest import (
 )
 from shared.backup.restore import RestoreDiffers
 from shared.backup.signatures import MANIFEST_FORM, BackupUntrusted, sign
-from shared.backup.withdrawal_notes import UNTRUSTED_NOTE, read_note
+from shared.backup.withdrawal_notes import UNTRUSTED_NOTE, SealingKeyMissing, read_note
 from shared.ledger import Ledger
 from shared.ledger.backup.restore import RestoreTarget
 from shared.ledger.schema.compatibility import head
@@ -150,7 +150,26 @@ def test_a_note_with_erasures_of_somebody_else_is_neither_applied_nor_signed(
         restore(backups, empty_url, fresh_objects, trusted_keys=TRUSTED)
     update_note(backups, hospital.url, KEYS)
     assert read_note(backups, TRUSTED).cases == {}
-    assert (backups.root / UNTRUSTED_NOTE).exists()
+    assert (backups.root / UNTRUSTED_NOTE.format(number="")).exists()
+
+
+def test_a_signed_note_keeps_its_signature_where_the_key_is_not(hospital, backups):
+    create_backup(backups, hospital.source)
+    before = backups.withdrawals_file.read_bytes()
+    with pytest.raises(SealingKeyMissing):
+        update_note(backups, hospital.url, {})
+    assert backups.withdrawals_file.read_bytes() == before
+    assert read_note(backups, TRUSTED).cases == {}
+
+
+def test_a_note_that_was_set_aside_is_not_lost_by_the_next_one(hospital, backups):
+    create_backup(backups, hospital.source)
+    for number in ("", "-2"):
+        backups.withdrawals_file.write_text(
+            json.dumps({"known_at": "", "cases": {}, "keys": []})
+        )
+        update_note(backups, hospital.url, KEYS)
+        assert (backups.root / UNTRUSTED_NOTE.format(number=number)).exists()
 
 
 def test_rows_are_loaded_by_a_role_that_is_no_superuser(empty_url, tmp_path):

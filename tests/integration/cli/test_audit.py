@@ -179,6 +179,17 @@ def test_after_a_loss_on_purpose_sealing_goes_on_and_that_is_on_record(
     assert event.details == {"before": [line.split()[-1]], "after": None}
 
 
+def test_a_damaged_last_seal_is_replaced_by_resuming(sera, trail):
+    settings = Settings()
+    path = settings.home / "keys" / "audit-last-seal"
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("no seal")
+    code, _ = sera("resume")
+    assert code == 0
+    assert path.read_text() != "no seal"
+    assert sera("verify")[0] == 0
+
+
 def test_a_line_that_is_no_witness_is_named(sera, trail, capsys, monkeypatch):
     monkeypatch.setattr(sys, "argv", ["sera", "audit", "verify", "--witness", "12"])
     with pytest.raises(SystemExit, match="1"):

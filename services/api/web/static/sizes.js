@@ -7,7 +7,7 @@ const RAISED_DIGIT = /\p{No}/u;
 const TYPED = new RegExp(`^${LENGTH}(?:\\s*[x×*]\\s*${LENGTH})?(?:\\s*[x×*]\\s*${LENGTH})?$`, "i");
 export const MAX_MM = 300;
 // Lengths that differ more, one of them without a unit of its own, were typed in different units: "14 x 9 x 1.2 cm".
-const MAX_SIDES_RATIO = 5;
+const MAX_SIDES_RATIO = 7;
 export const MIN_USUAL_MM = 2;
 const MAX_USUAL_MM = 100;
 

@@ -253,11 +253,11 @@ def test_a_header_that_cannot_be_trusted_is_refused(header: str, message: str) -
 @pytest.mark.parametrize(
     ("meant", "names"),
     {
-        "mask": "mask_path|Mask name|segmentation|roi|mask_1|마스크",
+        "mask": "mask_path|Mask name|segmentation|mask_1|마스크",
         "patient": "patient_code|Patient ID#|mrn|pid|subject|subject_id|환자번호|차트번호",
         "site": "hospital|hospitals|site_id|center|Centre name|병원|기관명",
         "size_mm": "nodule_size_mm|diameter|max_diameter_mm|크기|size_mm2|최대직경",
-        "split": "set|subset",
+        "split": "subset",
     }.items(),
 )
 def test_another_name_of_a_column_that_is_not_there_is_refused(
@@ -269,7 +269,7 @@ def test_another_name_of_a_column_that_is_not_there_is_refused(
         manifest = parse(
             f"image,malignant,{meant},{name}\na.png,1,,x\n".replace(
                 ",size_mm2", ",diameter"
-            ).replace(",mask_1", ",roi")
+            ).replace(",mask_1", ",segmentation")
         )
         assert len(manifest.ignored_columns) == 1
 
@@ -280,6 +280,7 @@ def test_other_columns_are_ignored_and_named() -> None:
         *("side", "mass", "mark", "date", "name", "patient_age", "patient_sex"),
         *("image_width", "size_mm_ap", "bi_rads", "eu_tirads", "reader"),
         *("diagnosis", "comment", "reader_", "case", "fold", "dataset"),
+        *("roi", "set", "split_1", "split_2", "tirads_2"),
     ]
     cells = ",".join("x" for _ in names)
     manifest = parse(f"image,malignant,{','.join(names)},\na.png,1,{cells},\n")
