@@ -26,6 +26,10 @@ edges that it may cover.
 Of 787 masks of DDTI none was below 4 pixels or 0.8, none spanned more than 0.85 or covered more
 than 0.37, and none had a hole of more than a few pixels.
 """
+CORNER_SHARE = 0.03
+MIN_CORNERS = 2
+"""Side of a corner, as a share of the shorter side, and how many corners an inverted mask fills: the
+nodule may lie over others."""
 MIN_HOLE_RADIUS_PX = MIN_SIDE_PX / 2
 MIN_HOLE_IN_LINES = 4
 """A drawn outline encloses a hole that is wider than its line by this factor."""
@@ -84,6 +88,17 @@ class _Component:
     def is_rectangle(self) -> bool:
         _, _, width, height = self.bounds
         return self.area >= MIN_RECTANGLE * (width - 1) * (height - 1)
+
+    def corner_count(self) -> int:
+        """Return how many corners of its bounds it fills. What is round fills none."""
+        filled = self.filled()
+        side = max(round(CORNER_SHARE * min(filled.shape)), 1)
+        corners = (
+            filled[rows, columns]
+            for rows in (slice(side), slice(-side, None))
+            for columns in (slice(side), slice(-side, None))
+        )
+        return sum(bool(corner.all()) for corner in corners)
 
     def filled(self) -> Inside:
         """Return its pixels and those that it encloses, (height, width) of its bounds."""
@@ -145,7 +160,7 @@ def _check_span(nodule: _Component, shape: tuple[int, ...]) -> None:
     height, width = shape
     _, _, nodule_width, nodule_height = nodule.bounds
     spans_picture = min(nodule_width / width, nodule_height / height) >= MAX_SPAN
-    if spans_picture and nodule.is_rectangle:
+    if spans_picture and nodule.corner_count() >= MIN_CORNERS:
         raise MaskUnclear(
             problem="what it marks spans nearly the whole picture, so it is inverted or marks "
             "everything"

@@ -221,6 +221,14 @@ def test_an_inverted_mask_is_refused_though_an_edge_is_black(name):
         read_mask(NEARLY_ALL[name], *SIZE)
 
 
+def test_a_picture_cropped_closely_to_its_nodule_is_read():
+    picture = np.zeros_like(WHITE)
+    cv2.ellipse(picture, (60, 45), (58, 43), 0, 0, 360, 255, -1)
+    mask = read_mask(encoded(picture), *SIZE)
+    assert mask.findings == ()
+    assert mask.inside[45, 60]
+
+
 def test_a_hole_in_a_nodule_is_filled_and_said():
     picture = WHITE.copy()
     picture[38:50, 60:80] = 0
