@@ -1,8 +1,7 @@
 """Lets work in a thread end early when nobody wants its result any more.
 
 A thread cannot be stopped from outside. So whoever starts work makes a token, and the work looks at
-the token of its context wherever it can end: before each statement of the database, and between
-its steps.
+the token of its context wherever it can end: at each statement of the database.
 """
 
 from collections.abc import Callable, Iterator
@@ -65,10 +64,3 @@ CURRENT_TOKEN: ContextVar[CancellationToken | None] = ContextVar(
     "cancellation_token", default=None
 )
 """The token of the work that runs in this context; None for work that nobody cancels."""
-
-
-def check_cancelled() -> None:
-    """Raise Cancelled if the work of this context is cancelled."""
-    token = CURRENT_TOKEN.get()
-    if token is not None:
-        token.check()

@@ -29,43 +29,51 @@ MAX_SENTENCES = 5
 STYLES = {"kept": "green", "broken": "red", "not judged": "dim"}
 
 
+Hospitals = Annotated[
+    int,
+    typer.Option(
+        min=1, max=500, help="Hospitals that send, each with a key of its own."
+    ),
+]
+Rate = Annotated[
+    float,
+    typer.Option(min=0.01, max=1000, help="Cases a second, all hospitals together."),
+]
+Minutes = Annotated[
+    float, typer.Option(min=0.01, max=1440, help="For how long cases come.")
+]
+Seed = Annotated[
+    int | None,
+    typer.Option(help="Repeats the cases and their times; drawn if not given."),
+]
+Out = Annotated[
+    Path, typer.Option(help="The page; the same figures as JSON lie beside it.")
+]
+Url = Annotated[
+    str | None,
+    typer.Option(help="Where SERA runs, if it is not this machine's own stack."),
+]
+Consent = Annotated[
+    bool,
+    typer.Option(
+        "--yes-load-this-server", help="The server behind --url is yours to load."
+    ),
+]
+AsJson = Annotated[
+    bool, typer.Option("--json", help="Print the figures as JSON, for programs.")
+]
+
+
 @app.command()
 def load(
-    hospitals: Annotated[
-        int,
-        typer.Option(
-            min=1, max=500, help="Hospitals that send, each with a key of its own."
-        ),
-    ],
-    rate: Annotated[
-        float,
-        typer.Option(
-            min=0.01, max=1000, help="Cases a second, all hospitals together."
-        ),
-    ],
-    minutes: Annotated[
-        float, typer.Option(min=0.01, max=1440, help="For how long cases come.")
-    ],
-    seed: Annotated[
-        int | None,
-        typer.Option(help="Repeats the cases and their times; drawn if not given."),
-    ] = None,
-    out: Annotated[
-        Path, typer.Option(help="The page; the same figures as JSON lie beside it.")
-    ] = Path("report.html"),
-    url: Annotated[
-        str | None,
-        typer.Option(help="Where SERA runs, if it is not this machine's own stack."),
-    ] = None,
-    consent: Annotated[
-        bool,
-        typer.Option(
-            "--yes-load-this-server", help="The server behind --url is yours to load."
-        ),
-    ] = False,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the figures as JSON, for programs.")
-    ] = False,
+    hospitals: Hospitals,
+    rate: Rate,
+    minutes: Minutes,
+    seed: Seed = None,
+    out: Out = Path("report.html"),
+    url: Url = None,
+    consent: Consent = False,
+    as_json: AsJson = False,
 ) -> None:
     """Send cases to a stack that runs, as many hospitals would, and report how it fared.
 

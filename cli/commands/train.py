@@ -23,46 +23,53 @@ class NothingToTrain(InputError):
     )
 
 
+DatasetName = Annotated[str | None, typer.Option(help="Name of the dataset.")]
+RecipeName = Annotated[
+    str | None,
+    typer.Option(help="Name of a recipe, e.g. starter or light, or of your own."),
+]
+Version = Annotated[
+    int | None,
+    typer.Option(
+        help="A frozen version; left out, the dataset is frozen as it is now."
+    ),
+]
+Folds = Annotated[
+    int | None,
+    typer.Option(help="Folds of cross-validation, in place of the recipe's."),
+]
+Seed = Annotated[int, typer.Option(help="Equal seeds on equal data make equal models.")]
+Promote = Annotated[
+    bool,
+    typer.Option("--promote", help="Make the model live when it passes the gate."),
+]
+Reason = Annotated[
+    str | None,
+    typer.Option(
+        help="With --promote: why it should be live even if it does not pass."
+    ),
+]
+Watch = Annotated[
+    bool | None,
+    typer.Option(
+        "--watch/--detach",
+        help="Follow the run, as is usual, or print its id; alone: the newest run.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print the run as JSON.")]
+
+
 @app.command()
 def train(
-    dataset: Annotated[str | None, typer.Option(help="Name of the dataset.")] = None,
-    recipe: Annotated[
-        str | None,
-        typer.Option(help="Name of a recipe, e.g. starter or light, or of your own."),
-    ] = None,
-    version: Annotated[
-        int | None,
-        typer.Option(
-            help="A frozen version; left out, the dataset is frozen as it is now."
-        ),
-    ] = None,
-    folds: Annotated[
-        int | None,
-        typer.Option(help="Folds of cross-validation, in place of the recipe's."),
-    ] = None,
-    seed: Annotated[
-        int, typer.Option(help="Equal seeds on equal data make equal models.")
-    ] = 0,
-    promote: Annotated[
-        bool,
-        typer.Option("--promote", help="Make the model live when it passes the gate."),
-    ] = False,
-    reason: Annotated[
-        str | None,
-        typer.Option(
-            help="With --promote: why it should be live even if it does not pass."
-        ),
-    ] = None,
-    watch: Annotated[
-        bool | None,
-        typer.Option(
-            "--watch/--detach",
-            help="Follow the run, as is usual, or print its id; alone: the newest run.",
-        ),
-    ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print the run as JSON.")
-    ] = False,
+    dataset: DatasetName = None,
+    recipe: RecipeName = None,
+    version: Version = None,
+    folds: Folds = None,
+    seed: Seed = 0,
+    promote: Promote = False,
+    reason: Reason = None,
+    watch: Watch = None,
+    as_json: AsJson = False,
 ) -> None:
     """Train a model on a dataset, in the trainer service, and watch it.
 

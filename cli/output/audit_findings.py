@@ -94,8 +94,8 @@ def verify_ledger(
     Without named keys, the key of this machine is the trusted one.
     """
     objects = open_store(objects_url(settings))
-    kept = read_witnesses(last_seal_places(settings, objects))
-    outside = replace(outside, witnesses=(*outside.witnesses, *kept))
+    witnesses = read_witnesses(last_seal_places(settings, objects))
+    outside = replace(outside, witnesses=(*outside.witnesses, *witnesses))
     with open_ledger(settings) as ledger:
         trusted_keys = trusted or own_public_keys(settings)
         return _verify_trail(ledger, settings, trusted_keys, outside)

@@ -158,13 +158,13 @@ class RoutePools:
         try:
             await self._wait_for_place(self._queues[pool], owner, request, token)
             outcome = "done"
-            held = _Place(self._queues[pool], owner)
-            timer = asyncio.get_running_loop().call_later(self._hold_s, held.release)
+            place = _Place(self._queues[pool], owner)
+            timer = asyncio.get_running_loop().call_later(self._hold_s, place.release)
             try:
                 yield
             finally:
                 timer.cancel()
-                held.release()
+                place.release()
         except Cancelled:
             outcome = "abandoned"
             raise
@@ -201,9 +201,12 @@ class RoutePools:
     async def _wait_for_turn(self, turn: LoopTurn, token: CancellationToken) -> None:
         """Raises RouteBusy, Cancelled."""
         loop = asyncio.get_running_loop()
-        gone = asyncio.Event()
-        waits = [asyncio.create_task(turn.wait()), asyncio.create_task(gone.wait())]
-        with token.interrupting(partial(loop.call_soon_threadsafe, gone.set)):
+        cancelled = asyncio.Event()
+        waits = [
+            asyncio.create_task(turn.wait()),
+            asyncio.create_task(cancelled.wait()),
+        ]
+        with token.interrupting(partial(loop.call_soon_threadsafe, cancelled.set)):
             try:
                 await asyncio.wait(
                     waits, timeout=self._wait_s, return_when=asyncio.FIRST_COMPLETED

@@ -95,18 +95,18 @@ def _build(content: bytes, part: str) -> object:
 
 def _tree_nodes(root: Node) -> list[TreeNode]:
     """Return the decision trees of a file, which are not built yet."""
-    seen: dict[int, Node] = {}
+    nodes: dict[int, Node] = {}
     waiting: list[object] = [root]
     while waiting:
         entry = waiting.pop()
-        if isinstance(entry, Node) and id(entry) not in seen:
-            seen[id(entry)] = entry
+        if isinstance(entry, Node) and id(entry) not in nodes:
+            nodes[id(entry)] = entry
             waiting += entry.children.values()
         elif isinstance(entry, dict):
             waiting += entry.values()
         elif isinstance(entry, list | tuple):
             waiting += entry
-    return [node for node in seen.values() if isinstance(node, TreeNode)]
+    return [node for node in nodes.values() if isinstance(node, TreeNode)]
 
 
 def _types(node: object) -> Iterator[str]:

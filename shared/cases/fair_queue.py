@@ -9,7 +9,7 @@ from typing import Protocol
 
 
 class QueueBusy(Exception):
-    """There is no place for this thread: too many wait, or it has waited too long."""
+    """There is no place: too many wait, or the wait was too long."""
 
 
 class Turn(Protocol):
@@ -42,7 +42,7 @@ class LoopTurn:
 class FairQueue:
     """Places for threads or coroutines that work for owners, such as hospitals.
 
-    A free place goes to the owner whose turn it is, and then to the thread of that owner that has
+    A free place goes to the owner whose turn it is, and then to the one of that owner that has
     waited longest. No owner may hold every place, so slow work of one alone delays no other. Slow
     work of as many owners as there are places delays all.
     """
@@ -56,11 +56,11 @@ class FairQueue:
         max_waiting_in_all: int,
         unlimited: Collection[Hashable] = (),
     ) -> None:
-        """`max_held` and `max_waiting` limit the places and the waiting threads of one owner.
+        """`max_held` and `max_waiting` limit the places and the waiting turns of one owner.
 
-        `max_waiting_in_all` limits the waiting threads of all owners. An owner of whom none waits
+        `max_waiting_in_all` limits the waiting turns of all owners. An owner of whom none waits
         may have one more in spite of it, so that two owners cannot shut out a third. The
-        `unlimited` owners may have any number of waiting threads, which do not count.
+        `unlimited` owners may have any number of waiting turns, which do not count.
         """
         self._free = places
         self._max_held = max_held
@@ -85,12 +85,12 @@ class FairQueue:
             self.release(owner)
 
     def count_waiting(self, owner: Hashable) -> int:
-        """Count the threads of an owner that wait for a place."""
+        """Count the turns of an owner that wait for a place."""
         with self._lock:
             return len(self._waiting.get(owner, ()))
 
     def count_all_waiting(self) -> int:
-        """Count the threads of all owners that wait for a place."""
+        """Count the turns of all owners that wait for a place."""
         with self._lock:
             return sum(map(len, self._waiting.values()))
 
@@ -126,13 +126,13 @@ class FairQueue:
             self._give_free_places()
 
     def _check_waiting(self, owner: Hashable) -> None:
-        """Raise QueueBusy if too many threads wait."""
+        """Raise QueueBusy if too many turns wait."""
         if owner in self._unlimited:
             return
         count = len(self._waiting.get(owner, ()))
         count_in_all = sum(
-            len(threads)
-            for waiting_owner, threads in self._waiting.items()
+            len(turns)
+            for waiting_owner, turns in self._waiting.items()
             if waiting_owner not in self._unlimited
         )
         if count >= self._max_waiting:
@@ -153,21 +153,21 @@ class FairQueue:
             turn.set()
 
     def _next_turns(self) -> list[tuple[Hashable, Turn]]:
-        """Return the first waiting thread of each owner that may hold another place, in turn."""
+        """Return the first waiting turn of each owner that may hold another place, in turn."""
         return [
-            (owner, threads[0])
-            for owner, threads in self._waiting.items()
+            (owner, turns[0])
+            for owner, turns in self._waiting.items()
             if self._places_by_owner[owner] < self._max_held
         ]
 
     def _remove(self, owner: Hashable, turn: Turn) -> None:
-        """Remove a waiting thread. The owner keeps its turn."""
-        threads = self._waiting[owner]
-        threads.remove(turn)
-        if not threads:
+        """Remove a waiting turn. The owner keeps its place in the order."""
+        turns = self._waiting[owner]
+        turns.remove(turn)
+        if not turns:
             del self._waiting[owner]
 
     def _end_turn(self, owner: Hashable) -> None:
-        """Let the owner's other threads wait behind the other owners."""
+        """Let the owner's other turns wait behind the other owners."""
         if owner in self._waiting:
             self._waiting[owner] = self._waiting.pop(owner)

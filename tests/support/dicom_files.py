@@ -143,3 +143,12 @@ def rgb_jpeg_without_hint(rgb: NDArray[np.uint8]) -> bytes:
         frame[components + 3 * index] = index + 1
         frame[scan + 2 * index] = index + 1
     return bytes(frame)
+
+
+KEY = b"key"
+"""A key of de-identification."""
+GREY = tissue()
+RGB = colour_tissue()
+DEEP = GREY.astype(np.uint16) * 16 + GREY // 16
+"""The grey picture in 12 bits."""
+CONTRADICTION = "header-contradicts-pixels"

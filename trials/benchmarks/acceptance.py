@@ -9,14 +9,12 @@ second one hospital's four threads are accepted with it. Only ratios within one 
 
 import argparse
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import partial
 from io import BytesIO
-from pathlib import Path
 from uuid import UUID
 
 import cv2
@@ -24,7 +22,6 @@ import numpy as np
 import pydicom
 from pydicom.uid import JPEG2000Lossless
 
-from deploy.local import EmbeddedEngines
 from shared.cases.accept import CaseAcceptance, Submission
 from shared.cases.admission import Admission
 from shared.cases.decoder_pool import DecoderPool, open_sandbox
@@ -32,7 +29,6 @@ from shared.cases.deidentification import Deidentifier
 from shared.cases.pace import Pace
 from shared.imaging.sandbox.checked import CheckedImage
 from shared.ledger import Ledger
-from shared.ledger.schema.migrate import migrate
 from shared.objects import open_store
 from shared.observability import logs
 from shared.phantoms import draw
@@ -40,6 +36,7 @@ from shared.queueing import CeleryNotifier
 from shared.queueing.app import celery_app
 from shared.settings import Settings
 from tests.support.builders import dicom_file
+from trials.benchmarks.engines import engine_settings
 
 THREADS = 4
 RATE_PER_MINUTE = 100_000
@@ -83,18 +80,7 @@ def main() -> None:
 @contextmanager
 def acceptances() -> Iterator[tuple[Callable[[bytes], object], ...]]:
     """Two ways to accept an image, without and with the check."""
-    with (
-        tempfile.TemporaryDirectory() as home,
-        EmbeddedEngines(Path(home)) as engines,
-    ):
-        migrate(engines.database_url)
-        settings = Settings(
-            home=Path(home),
-            database_url=engines.database_url,
-            broker_url=engines.broker_url,
-            objects_url=Path(home, "objects").as_uri(),
-            rate_per_minute=RATE_PER_MINUTE,
-        )
+    with engine_settings(rate_per_minute=RATE_PER_MINUTE) as settings:
         ledger = Ledger(settings.database)
         pools = [
             UncheckingPool(open_sandbox(settings)),

@@ -17,7 +17,6 @@ import socket
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +26,6 @@ from functools import partial
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 from multiprocessing.synchronize import Event
-from pathlib import Path
 from uuid import uuid4
 
 import cv2
@@ -35,16 +33,17 @@ import httpx2
 import numpy as np
 from pydicom.uid import RLELossless
 
-from deploy.local import EmbeddedEngines
 from shared.domain.roles import Role
 from shared.ledger import Ledger
-from shared.ledger.schema.migrate import migrate
 from shared.observability import logs
 from shared.phantoms import draw
 from shared.settings import ROOT, Settings
 from tests.support.builders import dicom_file
 from tests.support.dicom_files import compressed, region
+from trials.benchmarks.engines import engine_settings
 
+UNLIMITED = 100_000
+"""Requests and cases of a hospital, so that no limit but those of the pools applies."""
 FLOODER_PATIENCE_S = 8.0
 """After this time a client of the flood closes its connection, with or without an answer."""
 PAUSE_AFTER_REFUSAL_S = 5.0
@@ -116,24 +115,14 @@ def _summary(answers: list[int]) -> str:
 def _target() -> Iterator[tuple[Target, Hospital, Hospital]]:
     """Start a gateway, and create two hospitals with a case each."""
     with (
-        tempfile.TemporaryDirectory() as home,
-        EmbeddedEngines(Path(home)) as engines,
+        engine_settings(rate_per_minute=UNLIMITED) as settings,
+        _gateway(settings.model_copy(update={"inflight_quota": UNLIMITED})) as target,
     ):
-        migrate(engines.database_url)
-        settings = Settings(
-            home=Path(home),
-            database_url=engines.database_url,
-            broker_url=engines.broker_url,
-            objects_url=Path(home, "objects").as_uri(),
-            rate_per_minute=100_000,
-            inflight_quota=100_000,
-        )
-        with _gateway(settings) as target:
-            ledger = Ledger(settings.database)
-            north = _hospital(target, ledger, "north")
-            south = _hospital(target, ledger, "south")
-            ledger.close()
-            yield target, north, south
+        ledger = Ledger(settings.database)
+        north = _hospital(target, ledger, "north")
+        south = _hospital(target, ledger, "south")
+        ledger.close()
+        yield target, north, south
 
 
 @contextmanager

@@ -19,9 +19,6 @@ from shared.ledger import SystemSession
 from shared.ledger.cases.cleaned_files import CleanedFileHashes
 from shared.objects import ObjectStore
 
-DECODER_WAIT_S = 60.0
-"""How long an image of a batch waits for a decoder: a batch is in no hurry."""
-
 
 class ErasedMeanwhile(Unavailable):
     code = "erased-meanwhile"
@@ -80,9 +77,7 @@ class ImageFiles:
     def check(self, image: bytes, mask: bytes | None) -> CheckedFiles:
         """Clean and decode image and mask. Raises InputError for a bad file, DecodersBusy."""
         cleaned = self._deidentifier.clean(image)
-        decoded = self._decoder_pool.decode(
-            cleaned.data, frame=None, hospital_id=None, wait_s=DECODER_WAIT_S
-        )
+        decoded = self._decoder_pool.decode(cleaned.data, frame=None, hospital_id=None)
         height, width = decoded.pixels.shape
         findings = (*cleaned.findings, *decoded.findings)
         cleaned_mask = None

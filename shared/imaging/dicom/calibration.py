@@ -98,7 +98,8 @@ class _Area:
 
     def is_twin(self, area: "_Area") -> bool:
         """Return whether another area has the same place and another scale."""
-        sizes = [each.box.width * each.box.height for each in (self, area)]
+        boxes = [self.box, area.box]
+        sizes = [box.width * box.height for box in boxes]
         is_same_place = self.box.overlap(area.box) >= MIN_TWIN_OVERLAP * max(sizes)
         has_scales = self.spacing_mm is not None and area.spacing_mm is not None
         is_same = is_same_scale(self.spacing_mm, area.spacing_mm)
@@ -169,9 +170,9 @@ def _area_problem(area: _Area, b_mode_areas: list[_Area]) -> Finding | None:
         return None
     if area.spacing_mm is None:
         return SCALE_UNITS
-    if any(area.is_twin(each) for each in b_mode_areas):
+    if any(map(area.is_twin, b_mode_areas)):
         return SCALE_CONTRADICTED
-    fields = [each.spacing_mm for each in b_mode_areas if each.is_field()]
+    fields = [field.spacing_mm for field in b_mode_areas if field.is_field()]
     is_zoom = any(field and _is_zoom(area.spacing_mm, field) for field in fields)
     return _scale_problem(area.spacing_mm, area.box.height, may_be_inset=is_zoom)
 

@@ -124,6 +124,20 @@ def judge_candidate(
             figures=counts,
             policy=asdict(policy),
         )
+    groups = _Groups.from_lists(sites, sizes_mm, malignant.size)
+    return _judge(candidate, live, malignant, names, groups=groups, policy=policy)
+
+
+def _judge(
+    candidate: ModelPredictions,
+    live: ModelPredictions | None,
+    malignant: np.ndarray,
+    names: np.ndarray,
+    *,
+    groups: "_Groups",
+    policy: GatePolicy,
+) -> Judgement:
+    """Judge a candidate on enough images, each with the name of its patient."""
     candidate_evaluation = _ModelEvaluation(candidate, malignant, names)
     live_evaluation = None
     test = None
@@ -137,7 +151,6 @@ def judge_candidate(
             significance=policy.significance,
             patients=names,
         )
-    groups = _Groups.from_lists(sites, sizes_mm, malignant.size)
     site_rows = rates_by_site(
         groups.site_names,
         candidate_evaluation.decisions,
@@ -152,7 +165,7 @@ def judge_candidate(
         *_site_notes(site_rows, policy),
     )
     figures = {
-        **counts,
+        **_image_counts(malignant, names),
         "candidate": candidate_evaluation.to_json(groups.site_names, groups.size_bands),
         **_live_figures(candidate_evaluation, live_evaluation, names, groups),
         "comparison": asdict(test) if test else None,

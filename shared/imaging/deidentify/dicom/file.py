@@ -119,15 +119,13 @@ def clean_dicom(
     """
     source, findings = read_dataset(data)
     check_decodable(source)
-    pixel_format = read_pixel_format(source)
-    regions = picture_regions(source, width=header.width, height=header.height)
-    mask = mask_outside(regions, width=header.width, height=header.height)
-    has_outside = mask is not None
-    mask = mask_boxes(mask, text_boxes, width=header.width, height=header.height)
+    pixel_format, names = _settle_pixels(source, read_pixel_format(source), header)
+    findings = (*findings, *contradiction(names))
+    size = {"width": header.width, "height": header.height}
+    outside = mask_outside(picture_regions(source, **size), **size)
+    mask = mask_boxes(outside, text_boxes, **size)
     is_masked = mask is not None
     is_compressed = source.file_meta.TransferSyntaxUID.is_encapsulated
-    pixel_format, names = _settle_pixels(source, pixel_format, header)
-    findings = (*findings, *contradiction(names))
     is_header_enough = not is_compressed and _header_says_black(pixel_format)
     if is_masked and not is_header_enough and not may_decode:
         raise DecodingNeeded
@@ -146,7 +144,7 @@ def clean_dicom(
     elif not is_compressed:
         _copy_stored(target, source, pixels, removed)
     removed += count_removed(source, target)
-    removed += Counter({BLANKED: int(has_outside)})
+    removed += Counter({BLANKED: int(outside is not None)})
     return CleanedFile(
         data=_dataset_bytes(target),
         removed=+removed,

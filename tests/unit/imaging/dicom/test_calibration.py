@@ -5,9 +5,14 @@ import pytest
 from shared.imaging import Box, Roi, crop, decode
 from shared.imaging.deidentify import clean
 from tests.support.builders import dicom_file
-from tests.support.dicom_files import codes, region, tissue, with_raw_value
+from tests.support.dicom_files import (
+    KEY,
+    codes,
+    region,
+    tissue,
+    with_raw_value,
+)
 
-KEY = b"key"
 FIELD = {"PhysicalDeltaX": 0.04, "PhysicalDeltaY": 0.04}
 ZOOM = {"PhysicalDeltaX": 0.01, "PhysicalDeltaY": 0.01}
 WHOLE = {"left": 0, "top": 0, "right": 95, "bottom": 63}

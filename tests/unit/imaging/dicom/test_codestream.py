@@ -15,8 +15,12 @@ from shared.imaging.dicom.codestream import Coding, Colour, describe_codestream
 from shared.imaging.errors import ImageUnreadable
 from tests.support.builders import dicom_file
 from tests.support.dicom_files import (
+    CONTRADICTION,
+    DEEP,
+    GREY,
+    KEY,
+    RGB,
     codes,
-    colour_tissue,
     compressed,
     edited,
     encapsulated,
@@ -24,17 +28,10 @@ from tests.support.dicom_files import (
     jpeg,
     region,
     rgb_jpeg_without_hint,
-    tissue,
     with_adobe_marker,
     without_markers,
 )
 
-KEY = b"key"
-RGB = colour_tissue()
-GREY = tissue()
-DEEP = GREY.astype(np.uint16) * 16 + GREY // 16
-"""The grey picture in 12 bits."""
-CONTRADICTION = "header-contradicts-pixels"
 LOSSY_LEVELS = 4
 BANNER_ROWS = 8
 REGION = region(left=0, top=BANNER_ROWS, right=95, bottom=63)

@@ -12,20 +12,18 @@ from shared.imaging import decode
 from shared.imaging.deidentify import clean
 from tests.support.builders import dicom_file
 from tests.support.dicom_files import (
+    GREY,
+    KEY,
+    RGB,
     codes,
-    colour_tissue,
     edited,
     grey_of,
     region,
-    tissue,
 )
 
-KEY = b"key"
-GREY = tissue()
 WIDE = GREY.astype(np.uint16)
 TEN_BITS = WIDE * 4 + WIDE // 64
 TWELVE_BITS = WIDE * 16 + WIDE // 16
-RGB = colour_tissue()
 BANNER_ROWS = 8
 REGION = region(left=0, top=BANNER_ROWS, right=95, bottom=63)
 MONOCHROME1 = {"PhotometricInterpretation": "MONOCHROME1"}

@@ -11,22 +11,19 @@ from shared.imaging.deidentify import clean
 from shared.imaging.errors import ImageUnreadable
 from tests.support.builders import dicom_file
 from tests.support.dicom_files import (
+    CONTRADICTION,
+    DEEP,
+    GREY,
+    KEY,
+    RGB,
     codes,
-    colour_tissue,
     compressed,
     edited,
     encapsulated,
     grey_of,
     jpeg,
     region,
-    tissue,
 )
-
-KEY = b"key"
-GREY = tissue()
-RGB = colour_tissue()
-DEEP = GREY.astype(np.uint16) * 16 + GREY // 16
-CONTRADICTION = "header-contradicts-pixels"
 
 
 def attributes(data: bytes) -> str:

@@ -6,10 +6,15 @@ import pytest
 from shared.imaging import decode
 from shared.imaging.deidentify import clean
 from tests.support.builders import dicom_file
-from tests.support.dicom_files import codes, colour_tissue, edited, grey_of, region
+from tests.support.dicom_files import (
+    KEY,
+    RGB,
+    codes,
+    edited,
+    grey_of,
+    region,
+)
 
-KEY = b"key"
-RGB = colour_tissue()
 BY_PLANE = np.ascontiguousarray(RGB.transpose(2, 0, 1)).tobytes()
 NOISE = np.random.default_rng(3).integers(0, 256, (64, 96, 3), np.uint8)
 

@@ -17,6 +17,9 @@ from shared.imaging.deidentify import clean
 from shared.imaging.errors import ImageUnreadable, UnsupportedImage
 from tests.support.builders import dicom_file
 from tests.support.dicom_files import (
+    CONTRADICTION,
+    GREY,
+    KEY,
     codes,
     edited,
     encapsulated,
@@ -24,19 +27,15 @@ from tests.support.dicom_files import (
     jpeg,
     region,
     rgb_jpeg_without_hint,
-    tissue,
     without_markers,
 )
 
-KEY = b"key"
-GREY = tissue()
 DARK = (GREY // 2).astype(np.uint8)
 WIDE = GREY.astype(np.uint16)
 TEN_BITS = WIDE * 4 + WIDE // 64
 TWELVE_BITS = WIDE * 16 + WIDE // 16
 FOURTEEN_BITS = WIDE * 64 + WIDE // 4
 REGION = region(left=0, top=8, right=95, bottom=63)
-CONTRADICTION = "header-contradicts-pixels"
 BLACKENED = np.where(GREY < 60, GREY // 8, GREY)
 SEPIA = np.stack([BLACKENED, BLACKENED * 0.8, BLACKENED * 0.4], -1).astype(np.uint8)
 SEPIA_YBR = np.asarray(

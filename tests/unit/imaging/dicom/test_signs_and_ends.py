@@ -15,20 +15,18 @@ from shared.imaging.deidentify import clean
 from shared.imaging.errors import ImageUnreadable
 from tests.support.builders import dicom_file
 from tests.support.dicom_files import (
+    CONTRADICTION,
+    GREY,
+    KEY,
+    RGB,
     codes,
-    colour_tissue,
     edited,
     encapsulated,
     grey_of,
     jpeg,
     region,
-    tissue,
 )
 
-KEY = b"key"
-GREY = tissue()
-RGB = colour_tissue()
-CONTRADICTION = "header-contradicts-pixels"
 LOSSY_LEVELS = 4
 JFIF = b"\xff\xe0\x00\x10JFIF\0\x01\x01\0\0\x01\0\x01\0\0"
 

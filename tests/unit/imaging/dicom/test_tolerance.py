@@ -13,16 +13,15 @@ from shared.imaging.deidentify import clean
 from shared.imaging.errors import ImageUnreadable
 from tests.support.builders import dicom_file
 from tests.support.dicom_files import (
+    GREY,
+    KEY,
     codes,
     edited,
     encapsulated,
     jpeg,
-    tissue,
     with_raw_value,
 )
 
-KEY = b"key"
-GREY = tissue()
 FILE = dicom_file(GREY, PatientName="Doe^Jane")
 PREAMBLE = 132
 """128 free bytes and `DICM`."""
