@@ -51,11 +51,21 @@ def north(settings, url, make_key):
         yield client
 
 
+def accepted(client, body, headers=None):
+    """The receipt of a case that the store took at one of some tries, else nothing."""
+    for _ in range(RETRIES):
+        answer = client.post("/v1/cases", **body, headers=headers)
+        if answer.status_code == 202:
+            return answer.json()
+        assert answer.json()["code"] == "objects-unavailable"
+    return None
+
+
 @pytest.mark.parametrize("fault", [Line.SILENT, Line.RESET])
 def test_a_case_is_refused_in_time_and_accepted_once_the_store_answers_again(
     north, line, fault
 ):
-    assert north.post("/v1/cases", **form()).status_code == 202
+    assert accepted(north, form())
     line.line = fault
     start = time.monotonic()
     image = png(5)
@@ -72,12 +82,8 @@ def test_a_case_is_refused_in_time_and_accepted_once_the_store_answers_again(
     assert "object store cannot be used" in ready.json()["checks"]["objects"]
     assert north.get("/healthz").status_code == 200
     line.line = Line.GOOD
-    assert north.get("/readyz").status_code == 200
-    answers = (
-        north.post("/v1/cases", **form(image), headers={"Idempotency-Key": "k"})
-        for _ in range(RETRIES)
-    )
-    assert 202 in (answer.status_code for answer in answers)
+    assert any(north.get("/readyz").status_code == 200 for _ in range(RETRIES))
+    assert accepted(north, form(image), headers={"Idempotency-Key": "k"})
     assert len(north.get("/v1/jobs").json()["jobs"]) == 2
 
 
@@ -91,7 +97,7 @@ class Served:
 def test_a_worker_without_the_store_gives_jobs_back_without_an_attempt(
     north, line, url, ledger, decoders
 ):
-    receipts = [north.post("/v1/cases", **form(png(seed))).json() for seed in (1, 2)]
+    receipts = [accepted(north, form(png(seed))) for seed in (1, 2)]
     line.line = Line.SILENT
     with ledger.system_session("w") as session:
         lease = session.queue.claim("w", 8, timedelta(minutes=1), 5)
