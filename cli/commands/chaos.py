@@ -58,11 +58,11 @@ def chaos(
     ] = False,
 ) -> None:
     """Send cases to a stack of its own while workers, broker, database, gateway, disk and clock
-    fail.
+    fail or fall silent, and results are rewritten in the database.
 
     Then check that no case was lost, answered twice, or left waiting, that every answer belongs to
-    its case, and that the audit trail is whole and tells the same story. If anything is not so, the
-    exit code is 1 and the data are kept.
+    its case and stayed as it was, and that the audit trail is whole and tells the same story. If
+    anything is not so, the exit code is 1 and the data are kept.
     """
     from trials.chaos import FAULTS, Trial, TrialPlan
 
@@ -104,7 +104,7 @@ def print_report(report: "Report") -> None:
         f"{report.failed} failed, {report.refused} refused; requests sent again "
         f"{report.resent} times (seed {report.seed})"
     )
-    for name in ("lost", "double", "stuck", "wrong", "internal"):
+    for name in ("lost", "double", "stuck", "changed", "wrong", "internal"):
         console.print(f"{name:9} {facts[name]}")
     console.print(f"audit     {'intact' if report.verdict.audit_ok else 'NOT intact'}")
     for kind, sentences in report.broken.items():

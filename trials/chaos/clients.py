@@ -107,7 +107,7 @@ class Clients:
             record.planned.hospital, "GET", path, params={"wait": wait_s}
         )
         if answer is not None:
-            record.job = answer.json() if answer.status_code == 200 else None
+            record.read(answer.json() if answer.status_code == 200 else None)
 
     def give_up(self) -> None:
         """End every thread, also those that wait."""

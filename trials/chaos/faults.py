@@ -12,18 +12,34 @@ from uuid import UUID, uuid4
 
 import psutil
 
-from shared.domain.jobs import FINAL_STATES
+from shared.domain.jobs import FINAL_STATES, JobState
 from shared.queueing import CeleryNotifier, celery_app
 from shared.queueing.app import Tasks
 from trials.chaos.cases import poison
-from trials.chaos.target_stack import ATTEMPTS, LEASE_S, TargetStack, suspended
+from trials.chaos.file_system import fill
+from trials.chaos.rewriting import rewrite_as_service, rewritten_as_owner, unnoticed
+from trials.chaos.target_stack import (
+    ATTEMPTS,
+    LEASE_S,
+    STATEMENT_TIMEOUT_S,
+    WORKERS,
+    TargetStack,
+    suspended,
+)
 from trials.slo import CaseRecord
 
 Fault = Callable[[TargetStack], int]
 """Injects a fault and returns how often; 0 if its target could not be reached."""
 FAULTS: dict[str, Fault] = {}
 
+SMALL_DISK_FILLED = "disk-filled"
 OUTAGE_S = 2.0
+SILENCE_S = (STATEMENT_TIMEOUT_S + 1, STATEMENT_TIMEOUT_S + 6)
+"""How long an engine is silent, at least and at most: shorter and longer than the waits for it."""
+SLOW_OPEN_S = 0.5
+UNTIL_THE_END_S = 3600.0
+ANSWER_TIMEOUT_S = 30.0
+"""How long to wait for a first answered case."""
 DAY_S = 86_400
 NOTIFICATIONS = 100
 CUT_UPLOADS = 4
@@ -145,8 +161,87 @@ def fill_disk(target: TargetStack) -> int:
 @fault("clock-jumped")
 def jump_clock(target: TargetStack) -> int:
     """Restart a worker or the gateway with a wall clock that is a day off, or right again."""
-    target.clock_file.write_text(str(target.random.choice((-DAY_S, DAY_S, 0))))
-    target.kill(target.random.choice((target.worker(), "api")))
+    child = target.random.choice((target.worker(), "api"))
+    target.clock_file(child).write_text(str(target.random.choice((-DAY_S, DAY_S, 0))))
+    target.kill(child)
+    return 1
+
+
+@fault("clock-turned")
+def turn_clock(target: TargetStack) -> int:
+    """Turn the wall clocks of all services by a day while they work, and later turn them back."""
+    children = (*WORKERS, "api", "beat")
+    files = [target.clock_file(child) for child in children]
+    shifts = [file.read_text() if file.exists() else "0" for file in files]
+    shift = target.random.choice((-DAY_S, DAY_S))
+    for file in files:
+        file.write_text(str(shift))
+    try:
+        target.pause(2 * OUTAGE_S, OUTAGE_S)
+    finally:
+        for file, former_shift in zip(files, shifts, strict=True):
+            file.write_text(former_shift)
+    return 1
+
+
+@fault("database-stopped")
+def stop_database(target: TargetStack) -> int:
+    """Suspend PostgreSQL: it takes what it is sent and does not respond."""
+    return _stop(target, "postgres")
+
+
+@fault("broker-stopped")
+def stop_broker(target: TargetStack) -> int:
+    return _stop(target, "valkey")
+
+
+@fault("objects-slow")
+def slow_objects_down(target: TargetStack) -> int:
+    """Each file and folder of the object store takes a while to open."""
+    with target.delayed_objects(SLOW_OPEN_S):
+        target.pause(SILENCE_S[1], SILENCE_S[0])
+    return 1
+
+
+@fault("objects-silent")
+def silence_objects(target: TargetStack) -> int:
+    """Nothing in the object store can be opened, and whoever tries waits, as with a lost mount."""
+    with target.delayed_objects(UNTIL_THE_END_S):
+        target.pause(SILENCE_S[1], SILENCE_S[0])
+    return 1
+
+
+@fault("result-rewritten")
+def rewrite_result(target: TargetStack) -> int:
+    """Rewrite an answered case, first as the services' login, then as the owner of the tables.
+
+    The login has to be refused. What the owner does has to be named by verification, and must not
+    be shown.
+    """
+    record = _answered(target)
+    if record is None:
+        return 0
+    (job_id,) = record.jobs
+    job = UUID(job_id)
+    stack = target.stack
+    target.rewritten += rewrite_as_service(stack.env["SERA_DATABASE_URL"], job)
+    with rewritten_as_owner(stack.database_url, job):
+        target.clients.refresh_job(record, wait_s=0)
+        target.rewritten += unnoticed(job, record.job, target.verify().findings)
+    target.clients.refresh_job(record, wait_s=0)
+    return 1
+
+
+@fault(SMALL_DISK_FILLED)
+def fill_small_disk(target: TargetStack) -> int:
+    """Fill the file system of database, objects and logs; 0 where it could not be mounted."""
+    if not target.has_small_disk:
+        return 0
+    try:
+        fill(target.disk_filler)
+        target.pause(2 * OUTAGE_S, OUTAGE_S)
+    finally:
+        target.disk_filler.unlink()
     return 1
 
 
@@ -164,6 +259,27 @@ def notify_again(target: TargetStack) -> int:
             Tasks.INFER, target.random.choice(job_ids) if number % 2 else uuid4()
         )
     return NOTIFICATIONS
+
+
+def _stop(target: TargetStack, child: str) -> int:
+    with suspended(target.process(child)):
+        target.pause(SILENCE_S[1], SILENCE_S[0])
+    return 1
+
+
+def _answered(target: TargetStack) -> CaseRecord | None:
+    """A case whose result was read; waits for the first one."""
+    deadline = time.monotonic() + ANSWER_TIMEOUT_S
+    while time.monotonic() < deadline:
+        records = [
+            record
+            for record in target.clients.records
+            if record.job and record.job["state"] == JobState.DONE
+        ]
+        if records:
+            return target.random.choice(records)
+        target.pause(1.0)
+    return None
 
 
 def _holder(target: TargetStack, job: UUID, record: CaseRecord) -> str | None:

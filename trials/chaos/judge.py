@@ -37,14 +37,20 @@ def judge(
     listed: Jobs,
     links: Iterable[Link],
     broken: Sequence[str],
+    rewritten: Sequence[str] = (),
 ) -> Verdict:
-    """`links` is the whole audit trail; `broken` are the findings on its chains."""
+    """Judge a trial.
+
+    `links` is the whole audit trail; `broken` are the findings on its chains; `rewritten` are
+    sentences on results that were rewritten, and were not refused or named.
+    """
     events_by_job = _events_by_job(links)
     violations = find_violations(records, listed)
     return Verdict(
         lost=violations.lost,
         double=(*violations.double, *_answered_twice(events_by_job)),
         stuck=violations.stuck,
+        changed=(*violations.changed, *rewritten),
         wrong=violations.wrong,
         trail=(*broken, *_contradicted_by_trail(records, events_by_job)),
     )

@@ -8,7 +8,6 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -18,13 +17,12 @@ from shared.domain.jobs import FINAL_STATES
 from shared.domain.roles import Role
 from shared.ledger import Ledger
 from shared.ledger.audit.export import AuditTrailReader
-from shared.ledger.audit.whole_trail import verify_whole_trail
 from shared.objects import open_store
-from shared.security.audit_signing import is_signed, seal_key
-from shared.settings import Settings
+from shared.security.audit_signing import is_signed
 from trials.chaos.cases import HOSPITALS, plan
 from trials.chaos.clients import Clients
-from trials.chaos.faults import FAULTS
+from trials.chaos.faults import FAULTS, SMALL_DISK_FILLED
+from trials.chaos.file_system import NoFileSystem, small_file_system
 from trials.chaos.judge import Verdict, judge
 from trials.chaos.target_stack import (
     HEAL_TIMEOUT_S,
@@ -66,6 +64,7 @@ class Report:
             "lost": len(verdict.lost),
             "double": len(verdict.double),
             "stuck": len(verdict.stuck),
+            "changed": len(verdict.changed),
             "wrong": len(verdict.wrong),
             "audit_ok": verdict.audit_ok,
             "passed": self.passed,
@@ -126,10 +125,12 @@ class Trial:
         from trials.chaos.model import make
 
         start = time.monotonic()
-        self._print_line("making a small model ...")
-        bundle = make(self._home / "chaos-bundle")
-        self._print_line("starting a stack of its own ...")
-        with self._target_stack(bundle) as target:
+        with ExitStack() as resources:
+            has_small_disk = self._mount_small_disk(resources)
+            self._print_line("making a small model ...")
+            bundle = make(self._home / "chaos-bundle")
+            self._print_line("starting a stack of its own ...")
+            target = resources.enter_context(self._target_stack(bundle, has_small_disk))
             self._run_load_and_faults(target)
             settled = self._settle(target)
             verdict = self._judge(target)
@@ -153,8 +154,21 @@ class Trial:
             seed=self._plan.seed,
         )
 
+    def _mount_small_disk(self, resources: ExitStack) -> bool:
+        """Whether the home is a small file system until `resources` are released."""
+        if SMALL_DISK_FILLED not in self._plan.kinds:
+            return False
+        try:
+            resources.enter_context(small_file_system(self._home))
+        except NoFileSystem as reason:
+            self._print_line(f"{SMALL_DISK_FILLED} is left out: {reason}")
+            return False
+        return True
+
     @contextmanager
-    def _target_stack(self, bundle: Path) -> Iterator[TargetStack]:
+    def _target_stack(
+        self, bundle: Path, has_small_disk: bool
+    ) -> Iterator[TargetStack]:
         phases = ChildPhases()
         with ExitStack() as resources:
             stack = resources.enter_context(
@@ -181,6 +195,7 @@ class Trial:
                 hospitals=hospitals,
                 random=self._random,
                 numbers=itertools.count(self._plan.cases),
+                has_small_disk=has_small_disk,
             )
 
     def _run_load_and_faults(self, target: TargetStack) -> None:
@@ -249,28 +264,26 @@ class Trial:
             target.clients.records,
             listed,
             AuditTrailReader(target.ledger, "chaos").links(),
-            self._chains(target),
+            broken=self._chains(target),
+            rewritten=target.rewritten,
         )
 
     def _chains(self, target: TargetStack) -> Sequence[str]:
         """Verify the audit chains in the database and in an export of them."""
-        key = seal_key(Settings(home=self._home))
+        key = target.seal_key
         with target.ledger.system_session("chaos") as session:
             session.seals.add(key)
         trail = AuditTrailReader(target.ledger, "chaos")
         file = self._home / "audit.jsonl"
         file.write_text("".join(trail.export_lines()), encoding="utf-8")
         exported = AuditExport(file)
-        seals = trail.seals()
-        live_findings = verify_whole_trail(
-            trail, is_signed, trusted_keys=[key.public], max_wait=timedelta(hours=1)
-        )
+        live_findings = target.verify()
         exported_findings = verify(
             exported.links(),
             exported.seals(),
             is_signed,
             trusted_keys=[key.public],
-            witnesses=seals,
+            witnesses=trail.seals(),
         )
         sentences = [
             finding.sentence

@@ -22,12 +22,16 @@ class Violations:
     """Two jobs for one request, two results for one job, or a job without a request."""
     stuck: tuple[str, ...] = ()
     """Jobs that were accepted and never became final."""
+    changed: tuple[str, ...] = ()
+    """Results that differ from what a hospital read before, or that could be rewritten unseen."""
     wrong: tuple[str, ...] = ()
     """A result of another case, or a result for a corrupt image."""
 
     @property
     def passed(self) -> bool:
-        return not (self.lost or self.double or self.stuck or self.wrong)
+        return not (
+            self.lost or self.double or self.stuck or self.changed or self.wrong
+        )
 
 
 def find_violations(records: Sequence[CaseRecord], listed: Jobs) -> Violations:
@@ -35,6 +39,7 @@ def find_violations(records: Sequence[CaseRecord], listed: Jobs) -> Violations:
         lost=tuple(_lost_cases(records)),
         double=(*_double_cases(records), *_unexpected_jobs(records, listed)),
         stuck=tuple(_stuck_cases(records)),
+        changed=tuple(_changed_cases(records)),
         wrong=tuple(_wrong_cases(records)),
     )
 
@@ -87,6 +92,13 @@ def _stuck_cases(records: Sequence[CaseRecord]) -> Iterable[str]:
                 f"{describe(record)} is still {record.job['state']} after "
                 f"{record.job['attempts']} attempts"
             )
+
+
+def _changed_cases(records: Sequence[CaseRecord]) -> Iterable[str]:
+    for record in records:
+        if len(record.results) > 1:
+            risks = ", ".join(str(result["risk"]) for result in record.results)
+            yield f"{describe(record)} was answered with one risk after another: {risks}"
 
 
 def _wrong_cases(records: Sequence[CaseRecord]) -> Iterable[str]:

@@ -44,8 +44,17 @@ class CaseRecord:
     """Whether it was never answered, although it was sent repeatedly."""
     job: Mapping[str, Any] | None = None
     """The last observed state of the job; None if it does not exist."""
+    results: list[Mapping[str, Any]] = field(default_factory=list)
+    """The results that were read of the job, each once; a job has no more than one."""
     killed: int = 0
     """How often a worker was killed while it held this case."""
+
+    def read(self, job: Mapping[str, Any] | None) -> None:
+        """Note the state of the job as it is read."""
+        self.job = job
+        result = job["result"] if job else None
+        if result is not None and result not in self.results:
+            self.results.append(result)
 
     @property
     def jobs(self) -> set[str]:

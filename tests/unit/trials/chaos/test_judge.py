@@ -159,6 +159,28 @@ def test_a_job_that_is_not_final_is_stuck():
     ) == ["stuck"]
 
 
+def test_a_result_that_is_not_the_one_that_was_read_before_is_changed():
+    record = answered_record()
+    for risk in (0.2, 0.2, 0.1):
+        record.read(record.job | {"result": {"risk": risk, "fna": {"size_mm": 5.0}}})
+    verdict = judged(record)
+    assert broken(verdict) == ["changed"]
+    assert "0.2, 0.1" in verdict.changed[0]
+
+
+def test_a_result_that_is_refused_for_a_while_and_then_as_it_was_is_not_changed():
+    record = answered_record()
+    answer = record.job | {"result": {"risk": 0.2, "fna": {"size_mm": 5.0}}}
+    for job in (answer, answer | {"state": "failed", "result": None}, None, answer):
+        record.read(job)
+    assert judged(record).passed
+
+
+def test_a_result_that_could_be_rewritten_is_passed_on():
+    verdict = judge([], {}, [], broken=(), rewritten=["job 1 could be rewritten"])
+    assert broken(verdict) == ["changed"]
+
+
 def test_another_cases_answer_is_wrong():
     assert broken(judged(answered_record(1, result={"fna": {"size_mm": 5.0}}))) == [
         "wrong"
