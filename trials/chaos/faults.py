@@ -82,17 +82,21 @@ def outlive_lease(target: TargetStack) -> int:
 
 @fault("poison-image")
 def poison_image(target: TargetStack) -> int:
-    """Kill every worker that claims one case, until the case is a dead letter."""
-    record = target.clients.send(poison(next(target.numbers)))
-    if not record.receipts:
-        return 0
-    job = UUID(record.receipts[0]["job_id"])
-    while record.killed < ATTEMPTS:
-        worker = _holder(target, job, record)
-        if worker is None:
+    """Kill every worker that claims one case, until the case is a dead letter.
+
+    A slow object store gives time to see the claim before the worker is done.
+    """
+    with target.delayed_objects(SLOW_OPEN_S):
+        record = target.clients.send(poison(next(target.numbers)))
+        if not record.receipts:
             return 0
-        target.kill(worker)
-        record.killed += 1
+        job = UUID(record.receipts[0]["job_id"])
+        while record.killed < ATTEMPTS:
+            worker = _holder(target, job, record)
+            if worker is None:
+                return 0
+            target.kill(worker)
+            record.killed += 1
     return 1
 
 

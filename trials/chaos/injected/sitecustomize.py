@@ -10,6 +10,10 @@ import sys
 import threading
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import time_machine
 
 CHECK_EVERY_S = 0.1
 DELAYED_FOLDER = os.environ.get("SERA_DELAYED_FOLDER", "")
@@ -29,7 +33,7 @@ class Clock:
 
     def __init__(self) -> None:
         self._shift_s = 0.0
-        self._traveller = None
+        self._traveller: "time_machine.Traveller | None" = None
 
     def shift_to(self, shift_s: float) -> None:
         if shift_s == self._shift_s:
