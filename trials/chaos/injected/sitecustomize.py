@@ -33,7 +33,7 @@ class Clock:
 
     def __init__(self) -> None:
         self._shift_s = 0.0
-        self._traveller: "time_machine.Traveller | None" = None
+        self._traveller: time_machine.Traveller | None = None
 
     def shift_to(self, shift_s: float) -> None:
         if shift_s == self._shift_s:
