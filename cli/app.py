@@ -63,7 +63,7 @@ COMMANDS = {
     ),
     "chaos": (
         "Send cases to a stack of its own while workers, broker, database, gateway, disk "
-        "and clock fail."
+        "and clock fail or fall silent, and results are rewritten in the database."
     ),
     "load": "Send cases to a stack that runs, as many hospitals would, and report how it fared.",
     "test": "Install what the tests need, then run them all.",
