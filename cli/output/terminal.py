@@ -1,8 +1,8 @@
 """The only place through which the command line prints.
 
-What a command prints comes from files, tables, hospitals and services, too. A terminal obeys control
-characters in it: an escape sequence may change its title, delete lines or type commands. So they are
-replaced here, for every command.
+What a command prints comes from files, tables, hospitals and services, too. A terminal obeys
+control characters in it: an escape sequence may change its title, delete lines or type commands. So
+they are replaced here, for every command.
 """
 
 import json

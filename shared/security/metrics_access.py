@@ -2,7 +2,7 @@
 
 import hmac
 
-from shared.security.production_checks import is_loopback
+from shared.security.loopback import is_loopback
 from shared.settings import Settings
 
 SCHEME = "bearer "

@@ -2,8 +2,8 @@
 
     PYTHONPATH=. .venv/bin/python -m trials.benchmarks.memory [--rest 60]
 
-The benchmark starts an embedded PostgreSQL and Valkey, and one gateway. Each round sends previews of
-large DICOM files, submits large loops and fetches large pictures, from many clients at once. It
+The benchmark starts an embedded PostgreSQL and Valkey, and one gateway. Each round sends previews
+of large DICOM files, submits large loops and fetches large pictures, from many clients at once. It
 prints the resident memory of the gateway's own process, without its sandbox processes: before, the
 most in the round, and after a rest.
 """
@@ -48,6 +48,7 @@ def main() -> None:
         keys = [_key(ledger, name) for name in ("north", "south", "east", "west")]
         ledger.close()
         _request_all(target, keys, count=1)
+        time.sleep(arguments.rest)
         print(f"base {_resident_mib(target):.0f} MiB")
         for number in range(arguments.rounds):
             with _most_mib(target) as most:
