@@ -6,6 +6,7 @@ imported inside its functions.
 """
 
 import sys
+import traceback
 from importlib import import_module
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,8 @@ import typer
 from pydantic import ValidationError
 from typer.core import TyperCommand, TyperGroup
 
-from shared.errors import SeraError
+from cli.output.terminal import print_error, printable
+from shared.errors import InputError, SeraError
 
 if TYPE_CHECKING:
     # Typer keeps the classes of its commands private, so only type checkers import them.
@@ -72,6 +74,14 @@ COMMANDS = {
 
 Each command is the module of its name in cli/commands.
 """
+
+
+class ArgumentUnprintable(InputError):
+    code = "argument-unprintable"
+    text = (
+        "The argument {argument} holds control characters, which a terminal would obey. "
+        "Rename the file or correct the text, then run the command again."
+    )
 
 
 class CommandTable(TyperGroup):
@@ -139,6 +149,7 @@ def sera() -> None:
 def main() -> None:
     """Run a command. Expected errors are printed as a sentence, without traceback."""
     try:
+        _check_arguments(sys.argv[1:])
         app(prog_name="./sera")
     except SeraError as error:
         _fail(f"{error} [{error.code}]")
@@ -150,8 +161,21 @@ def main() -> None:
             f"{variable} cannot be used: {first_error['msg']}. "
             "Correct or unset it, then run the command again. [setting-invalid]"
         )
+    except Exception:  # noqa: BLE001 (Python itself would print the message as it is)
+        print_error(traceback.format_exc().rstrip())
+        sys.exit(1)
+
+
+def _check_arguments(arguments: list[str]) -> None:
+    """Refuse control characters, which Typer would repeat in its messages of wrong usage.
+
+    Raises ArgumentUnprintable.
+    """
+    for argument in arguments:
+        if printable(argument) != argument:
+            raise ArgumentUnprintable(argument=printable(argument))
 
 
 def _fail(sentence: str) -> None:
-    print(f"SERA: {sentence}", file=sys.stderr)
+    print_error(f"SERA: {sentence}")
     sys.exit(1)

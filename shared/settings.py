@@ -254,7 +254,13 @@ class Settings(BaseSettings):
     gateway serves its own metrics at `/metrics`.
     """
     metrics_host: str = "0.0.0.0"
-    """Metrics are counts and times only. Still, only Prometheus should reach the port."""
+    """The address of that port. Metrics are counts and times only; still, see `metrics_key`."""
+    metrics_key: Annotated[SecretStr | None, Field(min_length=16)] = None
+    """The bearer token with which Prometheus and KEDA read the metrics of every process.
+
+    Unset: outside of production, a process that listens on this machine alone shows them to
+    everybody. All others show them to nobody, except the gateway to keys of operators and auditors.
+    """
     otlp_url: (
         Annotated[str, Field(pattern=r"^https?://[^\s/?#]+(/[^\s?#]*)?$")] | None
     ) = None

@@ -1,16 +1,15 @@
 """`./sera audit`: verify the audit trail, export it, show its key and its last seal."""
 
-import json
 import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from cli.commands import application
 from cli.connection import objects_url, open_ledger
 from cli.output import audit_findings
+from cli.output.terminal import Console, print_json, print_line
 from cli.work import seals
 from shared.domain.audit.events import Event
 from shared.errors import SeraError
@@ -78,7 +77,7 @@ def verify(
         findings = audit_findings.verify_ledger(settings, trusted, outside)
         trusted = trusted or own_public_keys(settings)
     if as_json:
-        print(json.dumps(audit_findings.to_json(findings), indent=2))
+        print_json(audit_findings.to_json(findings))
     else:
         for sentence in audit_findings.sentences(findings, bool(trusted)):
             Console().print(sentence, soft_wrap=True, highlight=False, markup=False)
@@ -105,7 +104,7 @@ def export(
 @app.command()
 def key() -> None:
     """Print the public key of the seals, to be kept where SERA does not run."""
-    print(seal_key(Settings()).public)
+    print_line(seal_key(Settings()).public)
 
 
 @app.command()
@@ -120,7 +119,7 @@ def witness() -> None:
         last = session.seals.last_of_series()
     if last is None:
         raise NothingSealed(seconds=Settings().audit_seal_every_s)
-    print(last.witness)
+    print_line(str(last.witness))
 
 
 @app.command()

@@ -4,12 +4,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from typer.core import TyperGroup
 
 from cli.commands import application
 from cli.output.listing import AsJson, print_result
 from cli.output.progress import PlainProgress
+from cli.output.terminal import Console
 from cli.work import backups
 from shared.backup import (
     BackupFolder,

@@ -1,15 +1,14 @@
 """`./sera card`: the model card of a bundle's folder, or of a stored model."""
 
-import json
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from cli.commands import application
 from cli.commands.models import find_model
 from cli.connection import connect
+from cli.output.terminal import Console, print_json
 from shared.cards import render
 from shared.domain.roles import Role
 from shared.errors import SeraError
@@ -40,7 +39,7 @@ def card(
         card_of_bundle(Path(source)) if Path(source).is_dir() else card_of_model(source)
     )
     if html is None:
-        print(json.dumps(facts, indent=2))
+        print_json(facts)
         return
     write_page(html, render(facts))
     Console(stderr=True).print(f"The card is in {html}.", markup=False, soft_wrap=True)

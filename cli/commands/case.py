@@ -5,11 +5,11 @@ from typing import Annotated, Any
 from uuid import UUID
 
 import typer
-from rich.console import Console
 
 from cli.commands import application
 from cli.connection import connect
 from cli.output.results import descriptor_sentences
+from cli.output.terminal import Console, print_json
 from shared.domain.erasure import ErasureReason
 from shared.domain.roles import Role
 
@@ -31,7 +31,7 @@ def show(case: CaseId, as_json: AsJson = False) -> None:
     with connect(Role.SUBMITTER) as api:
         facts = api.get(f"/v1/cases/{case}")
     if as_json:
-        print(json.dumps(facts, indent=2))
+        print_json(facts)
     else:
         print_plain("\n".join(case_lines(facts)))
 
@@ -48,7 +48,7 @@ def erase(
     with connect(Role.HOSPITAL_ADMIN) as api:
         tombstone = api.delete(f"/v1/cases/{case}", ground=ground.value)
     if as_json:
-        print(json.dumps(tombstone, indent=2))
+        print_json(tombstone)
     else:
         print_plain(
             f"Erased at {tombstone['erased_at']} ({tombstone['ground']}). Left: the id, the "

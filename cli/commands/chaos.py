@@ -1,6 +1,5 @@
 """`./sera chaos`: inject faults into a test stack and check that no case is lost or mixed up."""
 
-import json
 import random
 import shutil
 import socket
@@ -11,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from cli.commands import application
+from cli.output.terminal import Console, print_json
 from shared.errors import SeraError
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ def chaos(
     trial = Trial(home / "home", find_free_port(), plan, console.print)
     report = trial.run()
     if as_json:
-        print(json.dumps(report.to_json(), indent=2))
+        print_json(report.to_json())
     else:
         print_report(report)
     if not report.passed:

@@ -1,6 +1,5 @@
 """`./sera dataset`: import labelled images, split them, freeze versions."""
 
-import json
 from collections.abc import Iterable
 from enum import StrEnum
 from hashlib import sha256
@@ -8,7 +7,6 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
 from rich.progress import track
 from rich.table import Table
 
@@ -23,6 +21,7 @@ from cli.output.dataset_import import (
     table_facts,
 )
 from cli.output.results import wide_console
+from cli.output.terminal import Console, print_json
 from cli.work.dataset_import import Importer
 from shared.domain.datasets.manifest import (
     MANIFEST_FILE,
@@ -130,7 +129,7 @@ def import_folder(
         imported |= {"dry_run": True, "table": table_facts(manifest)}
         report_trial(imported, importer.thumbnails, thumbnails, as_json=as_json)
     elif as_json:
-        print(json.dumps(imported, indent=2))
+        print_json(imported)
     else:
         print_lines(import_sentences(imported, manifest))
     if imported["refused"]:
@@ -143,7 +142,7 @@ def list_datasets(as_json: AsJson = False) -> None:
     with connect(Role.OPERATOR) as api:
         datasets = api.get_list("/v1/datasets")
     if as_json:
-        print(json.dumps(datasets, indent=2))
+        print_json(datasets)
         return
     if not datasets:
         wide_console().print(
@@ -168,7 +167,7 @@ def show(name: Name, as_json: AsJson = False) -> None:
     with connect(Role.OPERATOR) as api:
         dataset = api.get(f"/v1/datasets/{name}")
     if as_json:
-        print(json.dumps(dataset, indent=2))
+        print_json(dataset)
         return
     counts = [
         *image_counts(dataset),
@@ -240,7 +239,7 @@ def versions(name: Name, as_json: AsJson = False) -> None:
         numbers = [listed["number"] for listed in api.get_list(path)]
         versions = [api.get(f"{path}/{number}") for number in numbers]
     if as_json:
-        print(json.dumps(versions, indent=2))
+        print_json(versions)
         return
     if not versions:
         wide_console().print(
@@ -286,7 +285,7 @@ def correct(
     with connect(Role.OPERATOR) as api:
         etag = draft_etag(api, name, revision)
         row = api.put(path, etag=etag, json=changes)
-    print(json.dumps(row, indent=2))
+    print_json(row)
 
 
 @app.command()
@@ -296,7 +295,7 @@ def remove(name: Name, image: Image, revision: Revision = None) -> None:
     with connect(Role.OPERATOR) as api:
         etag = draft_etag(api, name, revision)
         row = api.delete(path, etag=etag)
-    print(json.dumps(row, indent=2))
+    print_json(row)
 
 
 @app.command()
@@ -383,7 +382,7 @@ def draft_etag(api: ApiClient, name: str, revision: int | None) -> str | None:
 
 def print_facts(facts: dict[str, Any], text: str, as_json: bool) -> None:
     if as_json:
-        print(json.dumps(facts, indent=2))
+        print_json(facts)
     else:
         Console().print(text, soft_wrap=True, markup=False, highlight=False)
 

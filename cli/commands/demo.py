@@ -4,13 +4,13 @@ from itertools import groupby
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from cli.commands import application
 from cli.demo.cases import ensure_model, sample_cases, submit_all
 from cli.demo.people import print_demo_accounts
 from cli.output.first_operator import print_first_sign_in
 from cli.output.results import result_row, result_table, wide_console
+from cli.output.terminal import Console
 from deploy.local import Stack
 from shared.security.production_checks import refuse_unsafe
 from shared.settings import Settings

@@ -1,6 +1,5 @@
 """`sera doctor`: is this machine ready for SERA, and if not, what to do."""
 
-import json
 import os
 import platform
 import subprocess
@@ -11,12 +10,12 @@ from typing import Annotated
 
 import httpx2
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from cli.commands import application
 from cli.output.check import Finding, Verdict, fail, note, ok
+from cli.output.terminal import Console, print_json
 from cli.work.diagnosis import checks
 from deploy.local import StackState
 from deploy.local.errors import StackNotRunning
@@ -215,7 +214,7 @@ def doctor(
             {"check": name, "verdict": finding.verdict, "detail": finding.detail}
             for name, finding in findings.items()
         ]
-        print(json.dumps(rows, indent=2))
+        print_json(rows)
     else:
         Console(highlight=False).print(table(findings))
     failed = any(finding.verdict is Verdict.FAIL for finding in findings.values())

@@ -1,16 +1,15 @@
 """`./sera hospital`: each hospital's settings, and the cut-off they give with the live model."""
 
-import json
 from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from cli.commands import application
 from cli.connection import connect
 from cli.output.results import wide_console
+from cli.output.terminal import Console, print_json
 from shared.domain.roles import Role
 from shared.errors import InputError, NotFound
 
@@ -99,7 +98,7 @@ def show(
         hospitals = api.get_list("/v1/hospitals")
     hospital = None if name is None else find_hospital(name, hospitals)
     if as_json:
-        print(json.dumps(hospital or hospitals, indent=2))
+        print_json(hospital or hospitals)
     elif hospital is None:
         wide_console().print(table(hospitals))
     else:
@@ -144,7 +143,7 @@ def change(
             params={"dry_run": dry_run},
         )
     if as_json:
-        print(json.dumps(hospital, indent=2))
+        print_json(hospital)
     else:
         print_hospital(hospital)
 

@@ -4,13 +4,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from cli.commands import application
 from cli.connection import connect, create_key
 from cli.output.listing import AsJson, show_all
+from cli.output.terminal import Console, print_line
 from shared.domain.roles import Role
 from shared.settings import Settings
 
@@ -81,7 +81,7 @@ def revoke(key_id: KeyId) -> None:
 
 def show(key: str) -> None:
     """Print only the key on stdout."""
-    print(key)
+    print_line(key)
     Console(stderr=True).print(KEEP_SAFE_NOTE)
 
 

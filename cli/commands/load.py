@@ -1,7 +1,6 @@
 """`./sera load`: send cases as many hospitals would, and report latencies and broken objectives."""
 
 import ipaddress
-import json
 import os
 import random
 import sys
@@ -10,11 +9,11 @@ from typing import TYPE_CHECKING, Annotated
 from urllib.parse import urlsplit
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from cli.commands import application
 from cli.connection import ApiClient, address, local_key
+from cli.output.terminal import Console, print_json
 from deploy.local.errors import StackNotRunning
 from deploy.local.state import StackState
 from shared.domain.roles import Role
@@ -96,7 +95,7 @@ def load(
     run = run_load(settings, target_url, plan)
     write(run, out)
     if as_json:
-        print(json.dumps(to_json(run), indent=2))
+        print_json(to_json(run))
     else:
         print_report(run, out)
     sys.exit(0 if run.passed else 1)

@@ -1,10 +1,8 @@
 """`./sera models`: list, show and compare models, promote one, roll back, run one in the shadow."""
 
-import json
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from cli.commands import application
@@ -19,6 +17,7 @@ from cli.output.models import (
     to_minute,
 )
 from cli.output.results import wide_console
+from cli.output.terminal import Console, print_json
 from cli.output.training_progress import follow
 from cli.work.model_swap import wait_for_workers
 from shared.domain.models import ModelUnknown
@@ -58,7 +57,7 @@ def list_models(as_json: AsJson = False) -> None:
     with connect(Role.OPERATOR) as api:
         models = api.get_list("/v1/models")
     if as_json:
-        print(json.dumps(models, indent=2))
+        print_json(models)
         return
     if not models:
         wide_console().print(
@@ -108,7 +107,7 @@ def show(model: ModelArgument, as_json: AsJson = False) -> None:
         if facts["gate"]:
             gate = api.get(f"/v1/models/{facts['digest']}/gate")
     if as_json:
-        print(json.dumps(facts | {"judgement": gate}, indent=2))
+        print_json(facts | {"judgement": gate})
     else:
         print_plain(model_lines(facts, gate))
 
@@ -197,7 +196,7 @@ def history(as_json: AsJson = False) -> None:
     with connect(Role.OPERATOR) as api:
         promotions = api.get_list("/v1/promotions")
     if as_json:
-        print(json.dumps(promotions, indent=2))
+        print_json(promotions)
         return
     if not promotions:
         wide_console().print("Nothing was promoted yet: ./sera models promote MODEL")
@@ -255,13 +254,13 @@ def report_promotion(
         print_plain([f"{model_name(live)} ({digest[:12]}) is live."])
     if no_wait:
         if as_json:
-            print(json.dumps(live | {"workers": None}, indent=2))
+            print_json(live | {"workers": None})
         else:
             print_plain(["Workers swap to it while they serve."])
         return
     swap = wait_for_workers(api, digest, Console(stderr=True))
     if as_json:
-        print(json.dumps(live | {"workers": swap.to_json()}, indent=2))
+        print_json(live | {"workers": swap.to_json()})
     else:
         print_plain(swap.lines())
     if not swap.complete:
@@ -270,6 +269,6 @@ def report_promotion(
 
 def print_facts(facts: dict[str, Any], lines: list[str], as_json: bool) -> None:
     if as_json:
-        print(json.dumps(facts, indent=2))
+        print_json(facts)
     else:
         print_plain(lines)

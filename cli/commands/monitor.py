@@ -1,6 +1,5 @@
 """`./sera monitor`: how the model does at each hospital, in tables."""
 
-import json
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
@@ -18,6 +17,7 @@ from cli.output.monitoring import (
     quality_table,
 )
 from cli.output.results import wide_console
+from cli.output.terminal import print_json
 from shared.domain.roles import Role
 
 app = application()
@@ -109,7 +109,7 @@ def show_report(
     with connect(Role.OPERATOR) as api:
         report = api.get(f"/v1/monitoring/{name}", **parameters)
     if as_json:
-        print(json.dumps(report, indent=2))
+        print_json(report)
         return
     rows = table(report)
     console = wide_console()

@@ -1,14 +1,13 @@
 """`./sera outcome`: what a case turned out to be."""
 
-import json
 from typing import Annotated
 from uuid import UUID
 
 import typer
-from rich.console import Console
 
 from cli.commands import application
 from cli.connection import connect
+from cli.output.terminal import Console, print_json
 from shared.domain.outcomes import OutcomeSource
 from shared.domain.roles import Role
 
@@ -51,7 +50,7 @@ def outcome(
     with connect(Role.SUBMITTER) as api:
         recorded = api.post(f"/v1/cases/{case}/outcome", json=body)
     if as_json:
-        print(json.dumps(recorded, indent=2))
+        print_json(recorded)
         return
     label = "malignant" if recorded["malignant"] else "benign"
     permission = "may" if recorded["consent"] else "may not"

@@ -3,13 +3,13 @@
 from typing import Annotated, Any, ClassVar
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from cli.commands import application
 from cli.connection import ApiClient, connect
 from cli.output.listing import AsJson, show_all
+from cli.output.terminal import Console, print_line
 from shared.domain.roles import Role
 from shared.errors import NotFound
 
@@ -101,7 +101,7 @@ def find_person_id(api: ApiClient, name: str) -> str:
 
 def show(api: ApiClient, person: dict[str, Any]) -> None:
     """Print only the password on stdout."""
-    print(person["one_time_password"])
+    print_line(person["one_time_password"])
     Console(stderr=True, highlight=False).print(
         ONE_TIME_PASSWORD_NOTE.format(url=api.url), soft_wrap=True
     )

@@ -1,6 +1,5 @@
 """`./sera predict`: apply a bundle to images, without running services."""
 
-import json
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,13 +7,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import track
 from rich.table import Table
 
 from cli.commands import application
 from cli.output.results import advice_cells, wide_console
+from cli.output.terminal import Console, print_json
 from shared.domain.datasets.manifest import Row, check_no_refused, read_table
 from shared.domain.results.result import Result, Timings
 from shared.domain.typed_sizes import parse_size_mm
@@ -154,7 +153,7 @@ def predict(
         )
     ]
     if as_json:
-        print(json.dumps([outcome.to_json() for outcome in outcomes], indent=2))
+        print_json([outcome.to_json() for outcome in outcomes])
     else:
         print_table(outcomes, settings)
     if any(isinstance(outcome.answer, SeraError) for outcome in outcomes):

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 
 from cli.commands import application
 from cli.output import audit_findings
 from cli.output.listing import AsJson, print_result
 from cli.output.progress import PlainProgress
+from cli.output.terminal import Console
 from cli.work import backups, seals
 from shared.backup import BackupFolder, Manifest, restore
 from shared.backup.keys import KEYS_FOLDER, plan_keys, save_keys

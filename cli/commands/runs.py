@@ -1,10 +1,8 @@
 """`./sera runs`: training runs, past and present."""
 
-import json
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from cli.commands import application
@@ -12,6 +10,7 @@ from cli.commands.train import run_lines, watch_run
 from cli.connection import ApiClient, connect
 from cli.output.progress import duration
 from cli.output.results import wide_console
+from cli.output.terminal import Console, print_json, print_line
 from cli.output.training_progress import headline
 from shared.domain.roles import Role
 from shared.errors import NotFound
@@ -41,7 +40,7 @@ def list_runs(as_json: AsJson = False) -> None:
     with connect(Role.OPERATOR) as api:
         all_runs = api.get_list("/v1/training-runs")
     if as_json:
-        print(json.dumps(all_runs, indent=2))
+        print_json(all_runs)
         return
     columns = (
         "run",
@@ -68,7 +67,7 @@ def show(run: RunArgument, as_json: AsJson = False) -> None:
     with connect(Role.OPERATOR) as api:
         run_details = api.get(f"/v1/training-runs/{find_run(api, run)}")
     if as_json:
-        print(json.dumps(run_details, indent=2))
+        print_json(run_details)
         return
     table = Table("step", "state", "taken up", "took", "what came of it")
     for step in run_details["steps"]:
@@ -98,7 +97,7 @@ def cancel(run: RunArgument) -> None:
     """Stop a run; what is finished is kept."""
     with connect(Role.OPERATOR) as api:
         stopped = api.post(f"/v1/training-runs/{find_run(api, run)}/cancel")
-    print(f"Cancelled. Go on where it was: ./sera runs resume {stopped['run_id']}")
+    print_line(f"Cancelled. Go on where it was: ./sera runs resume {stopped['run_id']}")
 
 
 @app.command()
@@ -106,7 +105,7 @@ def resume(run: RunArgument) -> None:
     """Go on with a failed or cancelled run; finished steps are not done again."""
     with connect(Role.OPERATOR) as api:
         queued = api.post(f"/v1/training-runs/{find_run(api, run)}/resume")
-    print(f"Queued. Follow it: ./sera runs watch {queued['run_id']}")
+    print_line(f"Queued. Follow it: ./sera runs watch {queued['run_id']}")
 
 
 def find_run(api: ApiClient, reference: str) -> str:

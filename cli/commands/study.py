@@ -4,13 +4,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from cli.commands import application
 from cli.output.progress import StageProgress
 from cli.output.results import wide_console
+from cli.output.terminal import Console, print_line
 from shared.settings import Settings
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def study(
         )
         raise typer.Exit(EXIT_INTERRUPTED) from None
     wide_console().print(summary(results))
-    print(
+    print_line(
         f"Rows left out: {len(results.missing_rows)}. Images skipped: {len(results.skipped)}. "
         f"Report: {report}"
     )

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from cli.commands import application
 from cli.connection import connect
 from cli.output.results import descriptor_sentences, result_sentences
+from cli.output.terminal import Console, print_json
 from cli.work.submission import CaseFile, submit_and_wait
 from shared.domain.image_source import ImageSource
 from shared.domain.jobs import Priority
@@ -113,7 +113,7 @@ def submit(
         if case.descriptors:
             assessment = api.get(f"/v1/cases/{job['case_id']}")["reader_assessment"]
     if as_json:
-        print(json.dumps(job, indent=2))
+        print_json(job)
     else:
         print_sentences(result_sentences(job) + descriptor_sentences(assessment))
     if job["state"] != "done":

@@ -1,13 +1,12 @@
 """`./sera train`: start a training run in the trainer service and follow its progress."""
 
-import json
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
 from cli.commands import application
 from cli.connection import ApiClient, ApiProblem, connect
+from cli.output.terminal import Console, print_json, print_line
 from cli.output.training_progress import follow
 from shared.domain.roles import Role
 from shared.errors import InputError
@@ -88,7 +87,7 @@ def train(
         if promote and run["state"] == "done":
             promotion = try_promotion(api, run, reason)
     if as_json:
-        print(json.dumps(run, indent=2))
+        print_json(run)
         report_refusal(console, promotion)
     else:
         text = "\n".join(run_lines(run, promotion))
@@ -100,9 +99,9 @@ def train(
 def print_started_run(api: ApiClient, run_id: str, as_json: bool) -> None:
     if as_json:
         run = api.get(f"/v1/training-runs/{run_id}")
-        print(json.dumps(run, indent=2))
+        print_json(run)
     else:
-        print(run_id)
+        print_line(run_id)
 
 
 def report_refusal(

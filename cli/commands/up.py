@@ -1,10 +1,10 @@
 """`sera up`: the embedded stack in the foreground."""
 
-from rich.console import Console
 from rich.markup import escape
 
 from cli.commands import application
 from cli.output.first_operator import print_first_sign_in
+from cli.output.terminal import Console
 from deploy.local import Event, Phase, Stack
 from shared.security.production_checks import refuse_unsafe
 from shared.settings import Settings

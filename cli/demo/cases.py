@@ -8,10 +8,10 @@ from typing import Any
 
 import cv2
 from pydicom import examples
-from rich.console import Console
 
 from cli.commands.train import request_run
 from cli.connection import ApiClient, address, connect, create_key
+from cli.output.terminal import Console
 from cli.output.training_progress import follow
 from cli.work.submission import CaseFile, submit_and_wait
 from shared.domain.roles import Role

@@ -2,11 +2,11 @@
 
 from typing import NamedTuple
 
-from rich.console import Console
 from rich.table import Table
 
 from cli.connection import open_ledger, write_secret
 from cli.demo.cases import NORTH, SOUTH
+from cli.output.terminal import Console
 from shared.domain.roles import Role
 from shared.ledger import Ledger
 from shared.security import passwords

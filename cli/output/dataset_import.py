@@ -1,14 +1,12 @@
 """What an import, or a dry run of it, prints: as JSON and in sentences."""
 
-import json
 import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-
+from cli.output.terminal import Console, print_json
 from cli.work.dataset_import import RowOutcome
 from shared.domain.datasets.manifest import Manifest
 from shared.domain.datasets.summary import group_rows, summarise
@@ -96,7 +94,7 @@ def report_trial(
     if picture_file is not None:
         picture_file.write_bytes(contact_sheet(thumbnails))
     if as_json:
-        print(json.dumps(summary, indent=2))
+        print_json(summary)
         return
     print_lines(trial_sentences(summary))
     print_lines(sketch_lines(thumbnails))

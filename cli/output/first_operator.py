@@ -2,8 +2,7 @@
 
 from contextlib import closing
 
-from rich.console import Console
-
+from cli.output.terminal import Console
 from deploy.local import Stack
 from shared.ledger import Ledger
 from shared.ledger.people.first_operator import first_operator

@@ -1,12 +1,12 @@
 """Prints results as text for people, or as JSON for programs."""
 
-import json
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from rich.table import Table
+
+from cli.output.terminal import Console, print_json
 
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
@@ -16,17 +16,16 @@ def show_all(
     as_json: bool,
     table: Callable[[list[dict[str, Any]]], Table],
 ) -> None:
-    console = Console(highlight=False)
     if as_json:
-        console.print_json(data=rows)
+        print_json(rows)
     else:
-        console.print(table(rows))
+        Console(highlight=False).print(table(rows))
 
 
 def print_result(as_json: bool, facts: object, sentences: Iterable[str]) -> None:
     """Print facts as JSON, or sentences line by line."""
     if as_json:
-        print(json.dumps(facts, indent=2, default=str))
+        print_json(facts)
         return
     for sentence in sentences:
         Console().print(sentence, soft_wrap=True, highlight=False, markup=False)

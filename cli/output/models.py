@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from rich.console import Console
+from cli.output.terminal import Console
 
 SIGNS = {"for": "+", "against": "-", "note": " "}
 

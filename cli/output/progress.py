@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from cli.output.terminal import Console
 from shared.domain.messages import Message
 
 PRINT_EVERY_S = 30.0

@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
+from cli.output.terminal import Console
 from shared.domain.results.fna import FnaAdvice
 from shared.domain.results.prediction import Verdict
 from shared.domain.results.result import Result

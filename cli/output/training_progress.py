@@ -4,7 +4,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
 from rich.progress_bar import ProgressBar
@@ -13,6 +13,7 @@ from rich.text import Text
 
 from cli.connection import ApiClient
 from cli.output.progress import duration
+from cli.output.terminal import Console
 
 POLL_S = 0.5
 PRINT_EVERY_S = 20.0

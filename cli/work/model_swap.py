@@ -4,9 +4,8 @@ import time
 from dataclasses import dataclass, field
 from typing import Any
 
-from rich.console import Console
-
 from cli.connection import ApiClient
+from cli.output.terminal import Console
 
 TIMEOUT_S = 60.0
 POLL_S = 0.5

@@ -19,7 +19,7 @@ RUN python3 -m venv /opt/sera && \
 FROM ${PYTHON_IMAGE}
 RUN groupadd --gid 10001 sera && useradd --uid 10001 --gid 10001 --no-create-home --home-dir /var/lib/sera sera && \
     install -d -o sera -g sera -m 0750 /var/lib/sera && \
-    for part in api worker trainer beat migrate database broker objects grafana; do \
+    for part in api worker trainer beat migrate database broker objects grafana prometheus; do \
         install -d -o sera -g sera "/secrets/$part"; done # a volume takes its owner from here
 COPY --from=packages /opt/sera /opt/sera
 COPY shared /srv/sera/shared

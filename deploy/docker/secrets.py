@@ -26,6 +26,9 @@ DONE_MARKER = "stack_secrets"
 OBJECTS_HOST = "objects"
 OBJECTS_PORT = 8333
 BUCKET = "sera"
+METRICS_PART = "prometheus"
+METRICS_KEY_FILE = "metrics-key"
+METRICS_SERVICES = ("api", "worker", "trainer", "beat")
 YEARS = 10
 """Validity of the object store's certificate, which only services of the stack see."""
 
@@ -213,19 +216,37 @@ def write_once(root: Path, shared: Mapping[str, Files]) -> bool:
     if all((root / part / DONE_MARKER).exists() for part in shared):
         return False
     for part, files in shared.items():
-        folder = root / part
-        folder.mkdir(parents=True, exist_ok=True)
         for name, content in files.items():
-            (folder / name).unlink(missing_ok=True)
-            (folder / name).write_text(content)
-            (folder / name).chmod(0o444)
+            _write(root / part / name, content)
     for part in shared:
         (root / part / DONE_MARKER).touch()
     return True
 
 
+def add_metrics_key(root: Path) -> None:
+    """Give every service and Prometheus the key of the metrics, unless they have it.
+
+    It is separate from the other secrets, which a stack of an earlier version has already.
+    """
+    marker = root / METRICS_PART / METRICS_KEY_FILE
+    if marker.exists():
+        return
+    metrics_key = password()
+    for part in METRICS_SERVICES:
+        _write(root / part / "SERA_METRICS_KEY", metrics_key)
+    _write(marker, metrics_key)
+
+
+def _write(path: Path, content: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.unlink(missing_ok=True)
+    path.write_text(content)
+    path.chmod(0o444)
+
+
 def main(root: Path) -> None:
     written = write_once(root, files_by_service(StackSecrets()))
+    add_metrics_key(root)
     sys.stdout.write(
         "secrets stack_secrets\n" if written else "secrets are there already\n"
     )

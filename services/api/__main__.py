@@ -5,6 +5,7 @@ import sys
 import uvicorn
 
 from services.api.app import create_app
+from services.api.free_memory import limit_arenas
 from services.api.http_protocol import HeaderLimitProtocol
 from shared.ledger.schema.compatibility import check_schema
 from shared.observability import logs, tracing
@@ -20,6 +21,7 @@ A quick request takes the lock some ten times, and would wait for a costly one e
 
 
 def main() -> None:
+    limit_arenas()
     settings = refuse_unsafe(Settings())
     logs.configure("api", settings.log_level)
     tracing.configure("api", settings)

@@ -10,7 +10,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.types import Lifespan
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from services.api import errors
+from services.api import errors, free_memory
 from services.api.audit.read_audit import ReadAudit
 from services.api.audit.router import router as audit_router
 from services.api.cases.router import router as cases_router
@@ -197,7 +197,8 @@ def _lifespan(dependencies: Dependencies) -> Lifespan[FastAPI]:
         )
         threads = current_default_thread_limiter()
         threads.total_tokens += dependencies.route_pools.place_count
-        async with dependencies.job_changes.listen(), sweeper:
+        memory = free_memory.return_periodically()
+        async with dependencies.job_changes.listen(), sweeper, memory:
             yield
         await run_in_threadpool(dependencies.notifier.close)
         dependencies.readiness.close()

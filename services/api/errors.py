@@ -18,6 +18,7 @@ from services.api.middleware.security_headers import DEFAULT_HEADERS
 from services.api.monitoring.prometheus.traffic import REFUSALS, route_of
 from shared.domain.messages import to_json
 from shared.errors import SeraError, StorageFull, Unavailable
+from shared.objects import ObjectDamaged
 from shared.observability.disk_space import is_disk_full
 from shared.observability.logs import log
 
@@ -128,6 +129,13 @@ def install(app: FastAPI) -> None:
 def _sera_error(request: Request, error: SeraError) -> JSONResponse:
     if isinstance(error, Unavailable):
         log().warning("api.unavailable", service=error.facts.get("service"))
+    if isinstance(error, ObjectDamaged):
+        log().error(
+            "object.damaged",
+            code=error.code,
+            object=error.facts.get("key"),
+            route=route_of(request.scope),
+        )
     return error_response(error)
 
 

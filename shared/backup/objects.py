@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 
-from shared.objects import ObjectCorrupt, ObjectMissing, ObjectStore
+from shared.objects import ObjectDamaged, ObjectStore
 
 SPOOL_BYTES = 8 << 20
 ProgressCallback = Callable[[str, float, str], None]
@@ -92,7 +92,7 @@ def _is_intact(sha256: str, store: ObjectStore) -> bool:
     try:
         with open(os.devnull, "wb") as devnull:
             store.copy_to(sha256, devnull)
-    except (ObjectMissing, ObjectCorrupt):
+    except ObjectDamaged:
         return False
     return True
 
@@ -103,7 +103,7 @@ def _copy(
     with tempfile.SpooledTemporaryFile(SPOOL_BYTES) as spool:
         try:
             size = source.copy_to(sha256, spool)
-        except (ObjectMissing, ObjectCorrupt):
+        except ObjectDamaged:
             result.missing_objects.append(sha256)
             return
         spool.seek(0)
@@ -116,6 +116,6 @@ def _model_files(digest: str, source: ObjectStore) -> list[str]:
     """Return the files of a model. A missing manifest is itself reported, and names no files."""
     try:
         manifest = json.loads(source.get(digest))
-    except (ObjectMissing, ObjectCorrupt):
+    except ObjectDamaged:
         return []
     return [entry["sha256"] for entry in manifest["files"].values()]

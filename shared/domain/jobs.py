@@ -46,6 +46,7 @@ class Reason(StrEnum):
 
     WORKER_LOST = "worker-lost"
     IMAGE_MISSING = "object-missing"
+    IMAGE_DAMAGED = "object-corrupt"
     INTERNAL = "internal"
     RESULT_CHANGED = "result-changed"
     """The result is not the one that the audit trail vouches for, so it is not shown."""

@@ -3,6 +3,7 @@
 from shared.objects.errors import (
     KeyInvalid,
     ObjectCorrupt,
+    ObjectDamaged,
     ObjectMissing,
     ObjectsRefused,
     ObjectsUnavailable,
@@ -14,6 +15,7 @@ from shared.objects.store import ObjectStore, StoredObject
 __all__ = [
     "KeyInvalid",
     "ObjectCorrupt",
+    "ObjectDamaged",
     "ObjectMissing",
     "ObjectStore",
     "ObjectsRefused",

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import secrets
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -49,12 +50,16 @@ class DirectoryStore:
     def open(self, key: str) -> Iterator[BinaryIO]:
         with translate_os_errors(IMAGES):
             try:
-                stream = self._path(key).open("rb")
+                stream = open(  # noqa: SIM115
+                    self._path(key), "rb", opener=_open_without_waiting
+                )
             except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
                 # If this folder is missing, the store is unavailable: a mount may be lost.
                 self._partial.stat()
                 raise ObjectMissing(key=key) from None
         with stream:
+            if not stat.S_ISREG(os.fstat(stream.fileno()).st_mode):
+                raise ObjectMissing(key=key)
             yield stream
 
     def exists(self, key: str) -> bool:
@@ -125,6 +130,11 @@ class DirectoryStore:
             ):
                 fcntl.flock(partial, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 path.unlink()
+
+
+def _open_without_waiting(path: str, flags: int) -> int:
+    """Open a file. A pipe in its place is opened without waiting for its other end."""
+    return os.open(path, flags | os.O_NONBLOCK)
 
 
 def _owner_only(path: str, flags: int) -> int:

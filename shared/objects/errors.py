@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from shared.errors import InputError, NotFound, SeraError, StorageFull, Unavailable
+from shared.errors import Conflict, InputError, SeraError, StorageFull, Unavailable
 from shared.observability.disk_space import is_disk_full
 
 
@@ -23,15 +23,20 @@ class ObjectsRefused(SeraError):
     )
 
 
-class ObjectMissing(NotFound):
+class ObjectDamaged(Conflict):
+    """The store responds, but the object is not there as it was written. A retry does not help."""
+
+
+class ObjectMissing(ObjectDamaged):
     code = "object-missing"
+    status = 410
     text = (
         "The object store holds nothing under {key}. Restore it from a backup, or send the "
         "original again."
     )
 
 
-class ObjectCorrupt(SeraError):
+class ObjectCorrupt(ObjectDamaged):
     code = "object-corrupt"
     text = (
         "The object {key} no longer matches its hash. Delete it, then restore it from a backup or "

@@ -11,6 +11,34 @@ from structlog.typing import Processor
 log = structlog.get_logger
 
 
+def _stderr_logger(*_: object) -> structlog.PrintLogger:
+    """A logger of the present stderr, which tests exchange."""
+    return structlog.PrintLogger(sys.stderr)
+
+
+def configure_stderr() -> None:
+    """Write events as JSON lines to stderr: before `configure`, and in commands.
+
+    JSON in ASCII holds no control character, so that nothing foreign in an event reaches a
+    terminal.
+    """
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.format_exc_info,
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.NOTSET),
+        logger_factory=_stderr_logger,
+        cache_logger_on_first_use=False,
+    )
+
+
+configure_stderr()
+
+
 def configure(service: str, level: str = "INFO", **bound_fields: str) -> None:
     """Write JSON lines to stdout; log records of libraries are written in the same format.
 

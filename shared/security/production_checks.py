@@ -3,12 +3,12 @@
 `./sera doctor` warns of them, and production refuses to start with them.
 """
 
-import ipaddress
 import stat
 from collections.abc import Callable, Iterator
 from urllib.parse import SplitResult, unquote, urlsplit
 
 from shared.errors import SeraError
+from shared.security.loopback import is_loopback
 from shared.settings import ROOT, Settings
 
 OTHER_USERS = stat.S_IRWXO
@@ -160,15 +160,6 @@ CHECKS: tuple[Check, ...] = (
     trusted_proxies,
     demo_people,
 )
-
-
-def is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _engine_urls(settings: Settings) -> Iterator[tuple[str, SplitResult]]:

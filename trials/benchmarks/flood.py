@@ -12,11 +12,8 @@ and comes again.
 """
 
 import argparse
-import os
 import socket
 import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -37,10 +34,10 @@ from shared.domain.roles import Role
 from shared.ledger import Ledger
 from shared.observability import logs
 from shared.phantoms import draw
-from shared.settings import ROOT, Settings
 from tests.support.builders import dicom_file
 from tests.support.dicom_files import compressed, region
 from trials.benchmarks.engines import engine_settings
+from trials.benchmarks.gateway import Target, run_gateway
 
 UNLIMITED = 100_000
 """Requests and cases of a hospital, so that no limit but those of the pools applies."""
@@ -62,18 +59,6 @@ class Hospital:
     key: str
     case_id: str
     job_id: str
-
-
-@dataclass(frozen=True)
-class Target:
-    """The gateway that is measured."""
-
-    url: str
-    port: int
-
-    def client(self, key: str) -> httpx2.Client:
-        headers = {"Authorization": f"Bearer {key}"}
-        return httpx2.Client(base_url=self.url, headers=headers, timeout=120)
 
 
 def main() -> None:
@@ -116,47 +101,15 @@ def _target() -> Iterator[tuple[Target, Hospital, Hospital]]:
     """Start a gateway, and create two hospitals with a case each."""
     with (
         engine_settings(rate_per_minute=UNLIMITED) as settings,
-        _gateway(settings.model_copy(update={"inflight_quota": UNLIMITED})) as target,
+        run_gateway(
+            settings.model_copy(update={"inflight_quota": UNLIMITED})
+        ) as target,
     ):
         ledger = Ledger(settings.database)
         north = _hospital(target, ledger, "north")
         south = _hospital(target, ledger, "south")
         ledger.close()
         yield target, north, south
-
-
-@contextmanager
-def _gateway(settings: Settings) -> Iterator[Target]:
-    """Run a gateway in a process of its own."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    environment = {
-        "SERA_HOME": str(settings.home),
-        "SERA_PORT": str(port),
-        "SERA_DATABASE_URL": settings.database,
-        "SERA_BROKER_URL": settings.broker,
-        "SERA_OBJECTS_URL": settings.objects,
-        "SERA_RATE_PER_MINUTE": str(settings.rate_per_minute),
-        "SERA_INFLIGHT_QUOTA": str(settings.inflight_quota),
-        "SERA_LOG_LEVEL": "ERROR",
-    }
-    command = (sys.executable, "-m", "services.api")
-    process = subprocess.Popen(command, env=os.environ | environment, cwd=ROOT)
-    target = Target(url=f"http://127.0.0.1:{port}", port=port)
-    try:
-        _wait_until_alive(target)
-        yield target
-    finally:
-        process.terminate()
-        process.wait()
-
-
-def _wait_until_alive(target: Target) -> None:
-    while True:
-        with suppress(httpx2.TransportError):
-            if httpx2.get(f"{target.url}/healthz").status_code == 200:
-                return
-        time.sleep(0.2)
 
 
 def _hospital(target: Target, ledger: Ledger, name: str) -> Hospital:

@@ -24,10 +24,10 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-from rich.console import Console
 
 from cli.commands.train import request_run
 from cli.connection import ApiClient, address, connect, create_key
+from cli.output.terminal import Console
 from cli.work.dataset_import import import_rows
 from cli.work.model_swap import wait_for_workers
 from cli.work.submission import CaseFile, submit_and_wait

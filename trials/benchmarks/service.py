@@ -18,10 +18,9 @@ from concurrent.futures import ThreadPoolExecutor
 from itertools import cycle, islice
 from pathlib import Path
 
-from rich.console import Console
-
 from cli.commands.train import request_run
 from cli.connection import ApiClient, address, connect, create_key
+from cli.output.terminal import Console
 from cli.output.training_progress import follow
 from cli.work.dataset_import import import_rows
 from cli.work.submission import CaseFile, submit_and_wait

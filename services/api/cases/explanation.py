@@ -14,7 +14,7 @@ from services.api.cases.explanation_view import (
 )
 from services.api.dependencies import Dependencies
 from shared.domain.audit.events import Event
-from shared.errors import Conflict, NotFound, SeraError
+from shared.errors import Conflict, NotFound
 from shared.ledger import HospitalSession
 from shared.ledger.cases.explanations import Explanation, ExplanationMap
 from shared.ledger.hospitals.repository import Caller
@@ -37,7 +37,7 @@ class NoResultYet(Conflict):
     retryable = True
 
 
-class ExplanationFailed(SeraError):
+class ExplanationFailed(Conflict):
     code = "explanation-failed"
     text = "The explanation could not be made ({reason}). The result itself stands."
 

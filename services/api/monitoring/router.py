@@ -13,8 +13,18 @@ from services.api.monitoring import readiness
 from services.api.monitoring.prometheus.page import metrics_page
 from services.api.strict_requests import StrictRoute
 from shared.domain.roles import Role
-from shared.errors import Forbidden
+from shared.errors import Forbidden, Unauthenticated
 from shared.ledger.hospitals.repository import Caller
+from shared.security.metrics_access import MetricsAccess
+
+
+class MetricsClosed(Unauthenticated):
+    code = "metrics-closed"
+    text = (
+        "Metrics are not shown to strangers. Send `Authorization: Bearer KEY` with the key of "
+        "SERA_METRICS_KEY, or with the key of an operator or auditor."
+    )
+
 
 router = APIRouter(route_class=StrictRoute, tags=["monitoring"])
 
@@ -58,14 +68,20 @@ def metrics(
     """Prometheus text: requests, queue, results by decision, workers, training, the audit trail's
     age, checks.
 
-    With the key of an operator or auditor the page also contains the queue, results and drift of
-    each hospital, and the models' names. Without such a key they are left out, because the
-    hospitals decide whether others may know that they use SERA and how much.
+    It needs the key of the metrics (`SERA_METRICS_KEY`), or the key of an operator or auditor. With
+    the latter the page also contains the queue, results and drift of each hospital, and the models'
+    names. Otherwise they are left out, because the hospitals decide whether others may know that
+    they use SERA and how much. A gateway that is not in production, has no key of the metrics and
+    listens on its own machine alone answers without a key.
     """
-    if authorization is not None:
-        check_sees_all(authenticate_header(transaction, authorization))
+    access = MetricsAccess(dependencies.settings, dependencies.settings.host)
+    if authorization is None and not access.is_open:
+        raise MetricsClosed
+    is_named = authorization is not None and not access.has_key(authorization)
+    if is_named:
+        check_sees_all(authenticate_header(transaction, authorization or ""))
         transaction.commit()
-    page = metrics_page(dependencies, named=authorization is not None)
+    page = metrics_page(dependencies, named=is_named)
     return Response(page, media_type=CONTENT_TYPE_LATEST)
 
 

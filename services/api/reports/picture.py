@@ -13,7 +13,7 @@ from services.api.cases.picture import case_pixels
 from services.api.dependencies import Dependencies
 from shared.errors import InputError
 from shared.ledger.cases.repository import Case
-from shared.objects.errors import ObjectCorrupt, ObjectMissing
+from shared.objects import ObjectDamaged
 from shared.observability.logs import log
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def printable(
     """
     try:
         return case_pixels(dependencies, case, hospital_id)
-    except (InputError, ObjectMissing, ObjectCorrupt) as error:
+    except (InputError, ObjectDamaged) as error:
         log().warning("report.image_unreadable", case=str(case.id), code=error.code)
         return None
 

@@ -3,12 +3,15 @@
 from datetime import timedelta
 
 import pytest
+from fastapi.testclient import TestClient
 from prometheus_client.parser import text_string_to_metric_families
+from pydantic import SecretStr
 
 from shared.domain.messages import Message
 from shared.domain.roles import Role
 from shared.errors import Unavailable
 from shared.security.audit_signing import seal_key
+from tests.support.app import create_app
 from tests.support.builders import form
 from tests.support.observations import Observing
 
@@ -145,6 +148,52 @@ def test_readiness_checks_and_free_disk_space_are_measured(metrics):
     checks = ("database", "objects", "broker", "workers", "space")
     assert [figures["sera_check_ok", check] for check in checks] == [1] * 5
     assert 0 < figures["sera_home_free_bytes",] <= figures["sera_home_size_bytes",]
+
+
+METRICS_KEY = "the-key-of-the-metrics"
+
+
+@pytest.fixture
+def metrics_of(settings):
+    """Reads `/metrics` of a gateway with other settings."""
+
+    def read(headers, **facts):
+        app = create_app(settings.model_copy(update=facts))
+        with TestClient(app, raise_server_exceptions=False) as client:
+            return client.get("/metrics", headers=headers)
+
+    return read
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"production": True},
+        {"host": "0.0.0.0"},
+        {"metrics_key": SecretStr(METRICS_KEY)},
+    ],
+    ids=lambda facts: next(iter(facts)),
+)
+def test_a_stranger_reads_no_metrics(metrics_of, make_key, facts):
+    for headers in ({}, {"Authorization": "Bearer x"}, {"Authorization": "nonsense"}):
+        answer = metrics_of(headers, **facts)
+        assert answer.status_code == 401
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
+        assert "sera_" not in answer.text
+    assert metrics_of({}, **facts).json()["code"] == "metrics-closed"
+    auditor = {"Authorization": f"Bearer {make_key(Role.AUDITOR)}"}
+    assert "sera_jobs" in metrics_of(auditor, **facts).text
+
+
+def test_the_key_of_the_metrics_shows_them_without_the_names_of_hospitals(
+    metrics_of, north
+):
+    assert north.post("/v1/cases", **form()).status_code == 202
+    headers = {"Authorization": f"Bearer {METRICS_KEY}"}
+    answer = metrics_of(headers, production=True, metrics_key=SecretStr(METRICS_KEY))
+    assert answer.status_code == 200
+    assert 'sera_jobs{state="queued"} 1.0' in answer.text
+    assert "north" not in answer.text
 
 
 def test_a_client_cannot_invent_label_values(gateway, metrics):

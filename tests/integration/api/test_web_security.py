@@ -9,6 +9,7 @@ from fastapi.testclient import TestClient
 from services.api.middleware.security_headers import DEFAULT_HEADERS
 from shared.domain.roles import Role
 from shared.observability import logs
+from shared.observability.logs import configure_stderr
 from tests.support.app import create_app
 from tests.support.builders import form
 
@@ -136,7 +137,7 @@ def logs_of_the_service(monkeypatch):
     root.handlers[:] = handlers_before
     root.setLevel(level_before)
     structlog.contextvars.clear_contextvars()
-    structlog.reset_defaults()
+    configure_stderr()
 
 
 def test_a_server_error_shows_no_traceback_and_logs_no_secret(

@@ -9,6 +9,7 @@ import structlog
 from deploy.local import EmbeddedEngines
 from shared.domain.roles import Role
 from shared.ledger import Ledger
+from shared.observability.logs import configure_stderr
 from shared.settings import Settings
 from tests.support.app import create_app
 from tests.support.http_server import at_an_address
@@ -19,7 +20,7 @@ def nothing_but_what_commands_say() -> Iterator[None]:
     """The gateway runs in this very process; its log goes to its own file elsewhere."""
     structlog.configure(logger_factory=structlog.ReturnLoggerFactory())
     yield
-    structlog.reset_defaults()
+    configure_stderr()
 
 
 @pytest.fixture

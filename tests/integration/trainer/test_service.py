@@ -12,6 +12,7 @@ from shared.domain.training.states import RunState, Split, StepKind, StepState
 from shared.imaging import Framing
 from shared.ledger.tables import RunStepRow
 from tests.integration.trainer.conftest import TRAINING_IMAGES, phantom_rows
+from tests.support.damaged_objects import DAMAGES
 
 
 @pytest.fixture
@@ -67,6 +68,35 @@ def test_a_run_that_cannot_be_done_gives_its_reason_and_the_next_one_is_done(
     assert (failed.state, failed.reason) == (RunState.FAILED, "weights-missing")
     assert "SERA_WEIGHTS_DIR" in str(failed.message)
     assert run(trainer, recipe).state is RunState.DONE
+
+
+@pytest.mark.parametrize("part", ["image_sha256", "mask_sha256"])
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+def test_a_run_whose_stored_images_or_masks_are_damaged_fails_and_names_the_damage(
+    trainer, run, recipe, ledger, version, tmp_path, damage, part
+):
+    with ledger.system_session("test") as session:
+        rows = session.versions.images(version.id)
+    for sha256 in {getattr(row, part) for row in rows}:
+        (stored,) = (tmp_path / "objects").rglob(sha256)
+        damage(stored)
+    failed = run(trainer, recipe)
+    assert (failed.state, failed.reason) == (RunState.FAILED, "none-readable")
+    assert failed.message.facts["code"] == DAMAGES[damage][1]
+
+
+def test_a_damaged_or_swapped_cache_entry_is_computed_again(
+    trainer, run, recipe, tmp_path
+):
+    first = run(trainer, recipe)
+    root = tmp_path / "objects" / "named"
+    entries = sorted(path for path in root.rglob("*") if path.is_file())
+    values = [entry.read_bytes() for entry in entries]
+    for entry, value in zip(entries, [*values[1:], values[0]], strict=True):
+        entry.write_bytes(value)
+    second = run(trainer, recipe)
+    assert second.state is RunState.DONE
+    assert second.metrics["auc"] == first.metrics["auc"]
 
 
 def test_a_sample_is_cropped_by_its_mask(objects, ledger, version):

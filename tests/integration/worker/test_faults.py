@@ -3,6 +3,7 @@
 Each case still gets exactly one result.
 """
 
+import hashlib
 import os
 import signal
 import subprocess
@@ -27,6 +28,7 @@ from shared.imaging.sandbox.pool import SandboxPool
 from shared.ledger.jobs.heartbeat import Heartbeat
 from shared.settings import Settings
 from tests.support.builders import png
+from tests.support.damaged_objects import DAMAGES
 
 ROOT = Path(__file__).parents[3]
 SHORT = timedelta(seconds=1)
@@ -291,3 +293,26 @@ def is_alive(pid):
     return (
         psutil.pid_exists(pid) and psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
     )
+
+
+@pytest.mark.parametrize("damage", DAMAGES, ids=lambda damage: damage.__name__)
+def test_a_case_whose_stored_image_is_damaged_fails_once_and_alone(
+    service, send, find, promote, ledger, objects, tmp_path, damage
+):
+    promote(1)
+    job = send(png(3))
+    other_job = send(png(4))
+    sha256 = hashlib.sha256(png(3)).hexdigest()
+    (stored,) = (tmp_path / "objects").rglob(sha256)
+    damage(stored)
+    service.work()
+    failed = find(job)
+    assert (failed.state, failed.reason) == (JobState.FAILED, DAMAGES[damage][1])
+    assert failed.attempts == 1
+    assert find(other_job).state is JobState.DONE
+    with ledger.system_session("test") as session:
+        events = session.audit.page(limit=1000)
+    reasons = [
+        event.details["reason"] for event in events if event.event == Event.JOB_FAILED
+    ]
+    assert reasons == [DAMAGES[damage][1]]

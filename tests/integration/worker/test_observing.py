@@ -7,13 +7,13 @@ from io import StringIO
 
 import numpy as np
 import pytest
-import structlog
 from fastapi.testclient import TestClient
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from shared.domain.roles import Role
 from shared.observability import logs, tracing
+from shared.observability.logs import configure_stderr
 from shared.observability.metrics import REGISTRY
 from shared.phantoms import draw
 from shared.settings import Settings
@@ -68,7 +68,7 @@ def log_lines(monkeypatch):
         patched.setattr("sys.stdout", log_stream)
         logs.configure("test", "DEBUG", worker="w1")
     yield lambda: [json.loads(line) for line in log_stream.getvalue().splitlines()]
-    structlog.reset_defaults()
+    configure_stderr()
     root.handlers[:] = handlers
     root.setLevel(level)
 

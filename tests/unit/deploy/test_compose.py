@@ -11,7 +11,12 @@ import yaml
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from deploy.docker.secrets import StackSecrets, files_by_service
+from deploy.docker.secrets import (
+    METRICS_KEY_FILE,
+    METRICS_PART,
+    StackSecrets,
+    files_by_service,
+)
 from shared.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -204,7 +209,20 @@ def test_every_part_that_is_drawn_secrets_for_mounts_them_and_no_other_does():
         for mount in service.get("volumes", [])
         if name != "secrets" and mount.startswith("secrets-")
     }
-    assert mounted == parts
+    assert mounted == parts | {METRICS_PART}
+
+
+def test_prometheus_reads_each_of_our_processes_with_the_key_that_was_drawn():
+    config = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
+    mounts = SERVICES["prometheus"]["volumes"]
+    assert f"secrets-{METRICS_PART}:/run/metrics:ro" in mounts
+    files = {
+        job["job_name"]: job["authorization"]["credentials_file"]
+        for job in config["scrape_configs"]
+    }
+    assert files.pop("sera-hospitals") == "/run/secrets/sera_metrics_key"
+    assert len(files) == 5
+    assert set(files.values()) == {f"/run/metrics/{METRICS_KEY_FILE}"}
 
 
 def test_the_image_has_a_folder_of_its_user_for_each_part_that_secrets_are_drawn_for():
@@ -212,4 +230,5 @@ def test_the_image_has_a_folder_of_its_user_for_each_part_that_secrets_are_drawn
         r"for part in ([\w ]+);",
         (ROOT / "deploy" / "docker" / "api.Dockerfile").read_text(),
     )
-    assert set(result[1].split()) == set(files_by_service(StackSecrets()))
+    parts = {*files_by_service(StackSecrets()), METRICS_PART}
+    assert set(result[1].split()) == parts

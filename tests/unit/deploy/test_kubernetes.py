@@ -39,6 +39,7 @@ OTHERS_NEED = {
         "keda.sh/v1alpha1",
         ("scaleTargetRef.name", "minReplicaCount", "maxReplicaCount", "triggers"),
     ),
+    "TriggerAuthentication": ("keda.sh/v1alpha1", ("secretTargetRef",)),
     "ExternalSecret": (
         "external-secrets.io/v1",
         ("secretStoreRef.name", "target.name", "data"),
@@ -164,6 +165,25 @@ def test_a_secret_from_the_vault_has_every_key_that_a_pod_asks_it_for(manifests)
             if name not in optional
         }
         assert optional <= {"oidc"}
+
+
+def test_whoever_reads_metrics_has_their_key_and_every_pod_knows_it(manifests):
+    key = ("metrics", "SERA_METRICS_KEY")
+    for spec in pods(manifests).values():
+        has_key = key[1] in secrets(spec).get(key[0], ())
+        assert has_key is (spec["serviceAccountName"] != "migrate")
+    for monitor in by_name(manifests, "PodMonitor").values():
+        for endpoint in monitor["spec"]["podMetricsEndpoints"]:
+            credentials = endpoint["authorization"]["credentials"]
+            assert (credentials["name"], credentials["key"]) == key
+    references = by_name(manifests, "TriggerAuthentication")
+    for scaled_object in by_name(manifests, "ScaledObject").values():
+        for trigger in scaled_object["spec"]["triggers"]:
+            assert trigger["metadata"]["authMode"] == "bearer"
+            name = trigger["authenticationRef"]["name"]
+            (token,) = references[name]["spec"]["secretTargetRef"]
+            assert token["parameter"] == "token"
+            assert (token["name"], token["key"]) == key
 
 
 def test_every_selector_takes_some_pod(manifests):

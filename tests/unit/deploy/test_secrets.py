@@ -5,8 +5,12 @@ import ssl
 import pytest
 
 from deploy.docker.secrets import (
+    METRICS_KEY_FILE,
+    METRICS_PART,
+    METRICS_SERVICES,
     OBJECTS_HOST,
     StackSecrets,
+    add_metrics_key,
     create_certificate,
     files_by_service,
     write_once,
@@ -101,3 +105,19 @@ def test_a_start_that_broke_off_is_begun_again(tmp_path, parts):
     assert (tmp_path / "worker" / "SERA_AUDIT_KEY").read_text() == other_files[
         "worker"
     ]["SERA_AUDIT_KEY"]
+
+
+def test_a_stack_of_an_earlier_version_gets_the_key_of_the_metrics_and_keeps_the_rest(
+    tmp_path, parts
+):
+    write_once(tmp_path, parts)
+    keys = []
+    for _ in range(2):
+        add_metrics_key(tmp_path)
+        keys.append((tmp_path / METRICS_PART / METRICS_KEY_FILE).read_text())
+    assert keys[0] == keys[1]
+    assert Settings(metrics_key=keys[0]).metrics_key.get_secret_value() == keys[0]
+    for part in METRICS_SERVICES:
+        assert (tmp_path / part / "SERA_METRICS_KEY").read_text() == keys[0]
+    url = tmp_path / "api" / "SERA_DATABASE_URL"
+    assert url.read_text() == parts["api"]["SERA_DATABASE_URL"]

@@ -12,6 +12,8 @@ from shared.observability import metrics
 from shared.settings import Settings
 from tests.e2e.stage import ROOT, free_port, until
 
+KEY = "the-key-of-the-metrics"
+
 
 def test_beat_serves_metrics_of_notifications_disk_and_version(tmp_path):
     port = free_port()
@@ -63,6 +65,29 @@ def test_a_port_in_use_is_logged_and_does_not_stop_the_process(tmp_path):
     assert [(event["event"], event["port"]) for event in events] == [
         ("metrics.not-served", port)
     ]
+
+
+@pytest.mark.parametrize(
+    ("facts", "token", "status"),
+    [
+        ({"production": True}, None, 401),
+        ({"production": True}, KEY, 401),
+        ({"metrics_host": "0.0.0.0"}, None, 401),
+        ({"metrics_key": KEY}, None, 401),
+        ({"metrics_key": KEY}, KEY + "x", 401),
+        ({"metrics_key": KEY}, KEY, 200),
+        ({"metrics_key": KEY, "production": True}, KEY, 200),
+        ({}, None, 200),
+    ],
+)
+def test_a_stranger_reads_no_metrics_of_a_process(tmp_path, facts, token, status):
+    port = free_port()
+    address = {"metrics_port": port, "metrics_host": "127.0.0.1"}
+    metrics.serve(Settings(home=tmp_path, **(address | facts)))
+    headers = {"Authorization": f"Bearer {token}"} if token else {}
+    answer = httpx2.get(f"http://127.0.0.1:{port}/metrics", headers=headers)
+    assert answer.status_code == status
+    assert ("sera_build_info" in answer.text) is (status == 200)
 
 
 def test_without_a_port_nothing_is_served(tmp_path):

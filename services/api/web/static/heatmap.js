@@ -47,6 +47,8 @@ export function mountHeatmap(figure, { caseId, words }) {
     const layer = make("img", { className: "heatmap-layer", alt: "" });
     over.layer = layer;
     layer.style.opacity = INITIAL_OPACITY;
+    layer.addEventListener("error", () => { status.textContent = words("heatmap.damaged"); });
+    layer.addEventListener("load", () => { status.textContent = ""; });
     figure.append(layer);
     const slider = make("input", { type: "range", min: 0, max: 100, step: 5, value: INITIAL_OPACITY * 100, id: `${id}-opacity` });
     const opacityText = make("output", { htmlFor: slider.id });

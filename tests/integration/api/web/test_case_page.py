@@ -96,6 +96,27 @@ def test_a_failed_case_shows_the_reason_and_the_next_step(
     assert 'id="rerun"' not in reader_page
 
 
+@pytest.mark.parametrize(
+    ("reason", "words"),
+    [
+        ("object-missing", {"en": "cannot be found", "ko": "찾을 수 없습니다"}),
+        ("object-corrupt", {"en": "is damaged", "ko": "손상되어"}),
+    ],
+)
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_a_case_whose_stored_image_is_damaged_says_so_and_what_to_do(
+    case, as_person, ledger, language, reason, words
+):
+    with ledger.system_session("test") as session:
+        lease = session.queue.claim("w", 1, timedelta(minutes=1), 5)
+        session.queue.fail(lease.token, {lease.jobs[0].id: Failure(reason)})
+    page = as_person(Role.SUBMITTER).get(case, params={"lang": language}).text
+    assert words[language] in page
+    assert {"en": "Tell your administrator", "ko": "관리자에게 알리고"}[
+        language
+    ] in page
+
+
 def test_an_erased_a_foreign_and_an_unknown_case_get_error_pages(case, as_person):
     admin = as_person(Role.HOSPITAL_ADMIN)
     assert as_person(Role.READER, hospital="south").get(case).status_code == 404
