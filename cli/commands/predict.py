@@ -217,6 +217,7 @@ def stated_settings(
     return HospitalSettings(
         prevalence=defaults.prevalence if prevalence is None else prevalence,
         fna_rule=defaults.fna_rule if fna_rule is None else fna_rule,
+        prevalence_assumed=prevalence is None,
     )
 
 

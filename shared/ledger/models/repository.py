@@ -10,10 +10,11 @@ from sqlalchemy.orm import Session
 
 from shared.domain.audit.events import Event
 from shared.domain.messages import Message
+from shared.domain.model_standing import ModelStanding
 from shared.domain.models import ModelUnknown, PromotionKind
 from shared.ledger.audit.repository import AuditTrail
 from shared.ledger.edit_conflicts import ETags
-from shared.ledger.models import gate_judgements, promotions
+from shared.ledger.models import gate_judgements, promotions, standing
 from shared.ledger.models.promotions import (
     AlreadyLive,
     LivePromotion,
@@ -150,6 +151,10 @@ class Models:
             objection=objection.code if objection else None,
         )
         self._shadows.end_for_model(digest, Message("shadow-promoted"))
+
+    def standing(self, digest: str) -> ModelStanding:
+        """What results have to say of the model besides its bundle's own facts."""
+        return standing.model_standing(self._session, digest)
 
     def rollback(self, actor: str, reason: str | None, tags: ETags = None) -> str:
         """Make the model live again that was live before the present one; returns its digest.

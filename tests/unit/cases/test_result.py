@@ -4,8 +4,9 @@ import pytest
 
 from shared.cases.result import CaseFacts, HospitalSettings, ModelFacts, make_result
 from shared.domain.results.findings import Finding
+from shared.domain.results.model_reference import ModelReference
 from shared.domain.results.prediction import Component, Prediction, Verdict
-from shared.domain.results.result import ModelReference, Timings
+from shared.domain.results.result import Timings
 from shared.guidelines import DEFAULT_RULE, RULES
 from shared.imaging import Box
 from shared.statistics import Sigmoid
@@ -26,7 +27,6 @@ CASE = CaseFacts(size_mm=14.5, measured_mm=None, found_roi=None, findings=(ON_IM
 SETTINGS = HospitalSettings(prevalence=0.5, fna_rule=DEFAULT_RULE)
 MODEL = ModelFacts(
     reference=ModelReference(name="light", version=2, digest="d" * 64),
-    synthetic=False,
     prevalence=0.5,
     calibration=Sigmoid(4.0, -2.0),
     operating_points=(),
@@ -48,7 +48,9 @@ def test_at_the_training_prevalence_the_risk_is_the_models_own():
     result = result_of()
     assert result.risk == pytest.approx(0.5)
     assert result.cutoff_risk == pytest.approx(0.5)
-    assert (result.components, result.model) == (PREDICTION.components, MODEL.reference)
+    (component,) = result.components
+    assert component == replace(PREDICTION.components[0], prevalence=0.5)
+    assert result.model == MODEL.reference
 
 
 def test_risk_and_cut_off_follow_the_hospitals_prevalence_and_the_decision_does_not():
@@ -103,7 +105,8 @@ def test_sizes_that_differ_too_much_are_both_in_the_warning(
 
 def test_the_warnings_of_a_duplicate_and_a_synthetic_model_come_last():
     case = replace(CASE, duplicate_of="1f0b8f5e")
-    result = result_of(case=case, model=replace(MODEL, synthetic=True))
+    drawn = replace(MODEL.reference, synthetic=True)
+    result = result_of(case=case, model=replace(MODEL, reference=drawn))
     assert codes(result) == ["roi-absent", "duplicate", "synthetic-model"]
     assert result.warnings[1].facts == {"case": "1f0b8f5e"}
 
