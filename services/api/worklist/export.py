@@ -73,7 +73,7 @@ def _pieces(
         with ledger.hospital_session(hospital_id, actor) as session:
             entries = session.worklist.page(filters, position, BATCH_ROWS)
         for entry in entries:
-            yield _rows([_cells(entry)])
+            yield _rows([csv_cells(entry)])
         if len(entries) < BATCH_ROWS:
             return
         position = entries[-1].position(filters.order)
@@ -85,7 +85,8 @@ def _rows(rows: list[list[str]]) -> str:
     return text.getvalue()
 
 
-def _cells(entry: WorklistEntry) -> list[str]:
+def csv_cells(entry: WorklistEntry) -> list[str]:
+    """The values of `COLUMNS` of one case."""
     return [_cell(_value(entry, name)) for name in COLUMNS]
 
 
