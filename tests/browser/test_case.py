@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, Route, expect
 
 from shared.domain.roles import Role
 from shared.guidelines import DESCRIPTORS_EXAMPLE
@@ -78,10 +78,43 @@ def test_the_page_polls_if_events_do_not_arrive(open_page, stage, north):
     expect(page.locator("#decision")).to_be_visible(timeout=TIMEOUT_MS)
 
 
+def state_faithfulness(page: Page, area: float) -> None:
+    """Let the deletion test of every map have this area between its curves."""
+
+    def change(route: Route) -> None:
+        answer = route.fetch()
+        if answer.status != 200:
+            return route.fulfill(response=answer)
+        body = answer.json()
+        for explanation_map in body["maps"]:
+            explanation_map["faithfulness"]["area"] = area
+        return route.fulfill(response=answer, json=body)
+
+    page.route("**/explanation", change)
+
+
+def test_a_map_that_failed_its_deletion_test_is_drawn_only_when_asked_for(
+    open_page, result_path, assert_accessible
+):
+    page = open_page(path=result_path)
+    state_faithfulness(page, area=-0.02)
+    page.get_by_role("button", name="Show where SERA looked").press("Enter")
+    draw = page.get_by_role("button", name="Draw it all the same")
+    expect(draw).to_be_focused(timeout=TIMEOUT_MS)
+    layer = page.locator(".heatmap-layer")
+    expect(layer).to_be_hidden()
+    expect(page.locator(".heatmap")).to_contain_text("not drawn unless you ask")
+    assert_accessible(page)
+    draw.press("Enter")
+    expect(layer).to_be_visible()
+    expect(page.get_by_role("slider")).to_be_focused()
+
+
 def test_the_heatmap_lies_over_the_image_and_the_keyboard_changes_its_opacity(
     open_page, result_path, assert_accessible, screenshot
 ):
     page = open_page(path=result_path)
+    state_faithfulness(page, area=0.02)
     page.get_by_role("button", name="Show where SERA looked").press("Enter")
     layer = page.locator(".heatmap-layer")
     slider = page.get_by_role("slider")

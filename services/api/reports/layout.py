@@ -228,6 +228,8 @@ def _guidelines(document: ReportDocument, translate: Translate, report: Report) 
     fna = report.result.fna
     by_risk = sentences.by_risk(fna)
     document.heading(translate("result.guidelines.title"))
+    document.plain(SMALL_PT, QUIET)
+    document.line_of(translate("result.guidelines.note"))
     if report.reader_assessment:
         _side_by_side(document, translate, fna, report.reader_assessment.advice)
         document.plain(SMALL_PT, QUIET)

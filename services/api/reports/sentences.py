@@ -13,7 +13,12 @@ from shared.domain.results.fna import FnaAdvice, FnaOutcome
 from shared.domain.results.prediction import Verdict
 from shared.domain.results.rates import CutoffRates, Rate
 from shared.domain.results.result import Result
-from shared.domain.results.statement import MODEL_CAUTIONS, SIDES, Statement
+from shared.domain.results.statement import (
+    MODEL_CAUTIONS,
+    REFERRAL_CODES,
+    SIDES,
+    Statement,
+)
 from shared.guidelines import TERMS_BY_FIELD
 
 Translate = Callable[..., str]
@@ -261,12 +266,14 @@ def model_warnings(translate: Translate, result: Result) -> list[str]:
 
 
 def case_warnings(translate: Translate, result: Result) -> list[str]:
-    """Return the sentences of the warnings about the case."""
-    return [
-        warning(translate, finding)
-        for finding in result.warnings
-        if finding.code not in MODEL_CAUTIONS
+    """Return the sentences of the warnings about the case, the reasons of a referral first."""
+    findings = [
+        finding for finding in result.warnings if finding.code not in MODEL_CAUTIONS
     ]
+    reasons_first = sorted(
+        findings, key=lambda finding: finding.code not in REFERRAL_CODES
+    )
+    return [warning(translate, finding) for finding in reasons_first]
 
 
 def reason(translate: Translate, code: str | None, message: str | None) -> str:

@@ -19,6 +19,8 @@ FEW_TRAINING_IMAGES = "few-training-images"
 TEST_APART = "test-apart"
 MODEL_CAUTIONS = (SYNTHETIC_MODEL, GATE_OVERRULED, TEST_APART, FEW_TRAINING_IMAGES)
 """Codes of warnings about the model itself, the most serious first."""
+REFERRAL_CODES = ("out-of-distribution", "uncertain")
+"""Codes of warnings that say why a case is referred."""
 HIGHEST_LEVELS = frozenset({"TR5", "K-TIRADS 5"})
 """The level of the highest band of each rule in `shared.guidelines.RULES`."""
 
@@ -44,7 +46,7 @@ class Tone(StrEnum):
 
     ALERT = "bad"
     CAUTION = "warn"
-    NEUTRAL = "plain"
+    NEUTRAL = "neutral"
 
 
 SIDES = {Verdict.MALIGNANT: CutoffSide.ABOVE, Verdict.BENIGN: CutoffSide.BELOW}
@@ -68,7 +70,9 @@ class Statement:
     contrast: Contrast | None
     """How level and advice seem to contradict the side; null if they do not."""
     tone: Tone
-    """How it is coloured: `bad` if FNA is due, `warn` if somebody has to decide, else `plain`."""
+    """How it is coloured: `bad` if FNA is due, `warn` if somebody has to decide, else `neutral`."""
+    reasons: tuple[str, ...]
+    """Codes of the warnings that say why the case is referred; empty if it is not."""
     cautions: tuple[str, ...]
     """Codes of the warnings about the model, the most serious first."""
 
@@ -114,6 +118,7 @@ def make_statement(facts: StatementFacts) -> Statement:
             side=None,
             contrast=None,
             tone=Tone.CAUTION,
+            reasons=tuple(code for code in REFERRAL_CODES if code in codes),
             cautions=cautions,
         )
     fna = facts.fna or FnaOutcome.UNDECIDED
@@ -125,6 +130,7 @@ def make_statement(facts: StatementFacts) -> Statement:
         side=side,
         contrast=_contrast(side, facts.level, fna),
         tone=TONES.get(fna, Tone.CAUTION),
+        reasons=(),
         cautions=cautions,
     )
 

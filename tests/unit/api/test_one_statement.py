@@ -39,7 +39,7 @@ SCREENS: dict[str, Callable[[Result, Language], str]] = {
 }
 LEADS = {
     "case": r'id="decision">(.*?)</div>',
-    "worklist": r'(<span class="badge (?:bad|warn|plain).*?</p>)',
+    "worklist": r'(<span class="badge (?:bad|warn|neutral).*?</p>)',
     "study": r'(<p class="sum">.*?</p>)',
     "report": r"(?:SERA's answer|SERA의 답변)\n((?:[^\n]*\n){2})",
 }

@@ -107,6 +107,14 @@ def test_a_warning_keeps_its_figures_in_every_language():
     assert "20.1 mm" in korean
 
 
+def test_the_reason_of_a_referral_is_the_first_warning_of_a_case():
+    findings = [
+        Finding(code, code) for code in ("a", "synthetic-model", "b", "uncertain")
+    ]
+    answer = result(warnings=tuple(findings))
+    assert sentences.case_warnings(ENGLISH, answer) == ["uncertain", "a", "b"]
+
+
 def test_a_warning_without_a_text_or_without_its_figures_is_unchanged():
     for code in ("unheard-of", "size-differs"):
         assert sentences.warning(ENGLISH, Finding(code, "As written.")) == "As written."

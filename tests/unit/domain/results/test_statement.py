@@ -76,7 +76,7 @@ def test_a_referred_case_states_nothing_but_the_cautions_about_the_model():
     stated = (statement.level, statement.fna, statement.risk, statement.side)
     assert (statement.answered, stated) == (False, (None, None, None, None))
     assert statement.cautions == ("synthetic-model", "few-training-images")
-    assert statement.tone is Tone.CAUTION
+    assert (statement.tone, statement.reasons) == (Tone.CAUTION, ("uncertain",))
 
 
 def test_without_a_size_there_is_a_risk_and_no_level():
