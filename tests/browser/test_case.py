@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 import psutil
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import expect
 
 from shared.domain.roles import Role
 from shared.guidelines import DESCRIPTORS_EXAMPLE
+from tests.browser.faithfulness import state_faithfulness
 from tests.support.builders import encode, png
 from tests.support.sign_in import PASSWORD
 
@@ -76,21 +77,6 @@ def test_the_page_polls_if_events_do_not_arrive(open_page, stage, north):
         page.goto(f"/cases/{north.accepted(png(5))['case_id']}")
         expect(page.locator("#progress-said")).to_be_visible()
     expect(page.locator("#decision")).to_be_visible(timeout=TIMEOUT_MS)
-
-
-def state_faithfulness(page: Page, area: float) -> None:
-    """Let the deletion test of every map have this area between its curves."""
-
-    def change(route: Route) -> None:
-        answer = route.fetch()
-        if answer.status != 200:
-            return route.fulfill(response=answer)
-        body = answer.json()
-        for explanation_map in body["maps"]:
-            explanation_map["faithfulness"]["area"] = area
-        return route.fulfill(response=answer, json=body)
-
-    page.route("**/explanation", change)
 
 
 def test_a_map_that_failed_its_deletion_test_is_drawn_only_when_asked_for(

@@ -119,13 +119,14 @@ def _statement(document: ReportDocument, translate: Translate, report: Report) -
     """The suspicion level and the FNA advice, or that there is no answer."""
     statement = report.statement
     document.heading(translate("result.statement.title"))
-    document.bold(16)
-    document.line_of(sentences.headline(translate, statement), 8)
+    headline = sentences.headline(translate, statement)
+    document.bold(15)
     if not statement.answered:
+        document.line_of(headline, 8)
         document.plain()
         document.line_of(translate("result.statement.no-answer-says"))
         return
-    document.line_of(sentences.fna_headline(translate, statement), 8)
+    document.line_of(f"{headline}. {sentences.fna_headline(translate, statement)}", 8)
     fna = report.result.fna
     document.plain()
     document.line_of(sentences.advice_sentence(translate, fna))
@@ -143,16 +144,15 @@ def _risk(document: ReportDocument, translate: Translate, report: Report) -> Non
     document.heading(f"{translate('result.risk.title')}: {percent(result.risk)}")
     _scale(document, translate, report)
     document.plain()
-    document.line_of(sentences.side_sentence(translate, statement, result))
+    document.line_of(
+        f"{sentences.side_sentence(translate, statement, result)} "
+        f"{sentences.prevalence_sentence(translate, result)}"
+    )
     contrast = sentences.contrast_sentence(translate, statement, result)
     if contrast:
         document.line_of(contrast)
-    document.line_of(sentences.prevalence_sentence(translate, result))
     document.plain(SMALL_PT, QUIET)
-    document.line_of(
-        f"{sentences.cutoff_sentence(translate, result)} "
-        f"{sentences.scale_sentence(translate, result)}"
-    )
+    document.line_of(sentences.cutoff_sentence(translate, result))
 
 
 def _scale(document: ReportDocument, translate: Translate, report: Report) -> None:

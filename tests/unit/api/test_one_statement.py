@@ -41,7 +41,7 @@ LEADS = {
     "case": r'id="decision">(.*?)</div>',
     "worklist": r'(<span class="badge (?:bad|warn|neutral).*?</p>)',
     "study": r'(<p class="sum">.*?</p>)',
-    "report": r"(?:SERA's answer|SERA의 답변)\n((?:[^\n]*\n){2})",
+    "report": r"(?:SERA's answer|SERA의 답변)\n([^\n]*\n)",
 }
 """What leads on a screen: its first sight."""
 BENIGN = {Language.ENGLISH: "benign", Language.KOREAN: "양성"}
