@@ -19,8 +19,8 @@ SYNTHETIC = Finding(
     "The model was trained on synthetic phantoms. Its answer means nothing for a patient.",
 )
 OVERRULED_TEXT = (
-    "An operator made this model live against the word of its validation. Rely on it less, and ask "
-    "the operator for the reason."
+    "An operator made this model live without a passed validation against the model before it. "
+    "Rely on it less, and ask the operator for the reason."
 )
 FEW_IMAGES_TEXT = (
     "The model was trained on few images: {malignant} malignant and {benign} benign. Its figures "

@@ -62,7 +62,8 @@ def check_contract(
     )
     assert len(codes) == len(result["warnings"])
     assert "synthetic-model" in codes
-    assert result["model"] == model
+    assert {name: result["model"][name] for name in model} == model
+    assert result["model"]["synthetic"] is True
     assert all(spent >= 0 for spent in result["timings_ms"].values())
     assert {"prepare", "infer"} <= set(result["timings_ms"])
     check_components(result)

@@ -12,7 +12,9 @@ class GateStanding(StrEnum):
     PASSED = "passed"
     """The gate had passed it against the model that was live."""
     OVERRULED = "overruled"
-    """It was promoted against the gate's word, with a written reason."""
+    """It was promoted with a written reason, since the gate had failed it, not judged it, or passed
+    it against another model.
+    """
     NOT_ASKED = "not-asked"
     """No model was live before, or the bundle is in no registry."""
 

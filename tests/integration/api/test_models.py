@@ -295,6 +295,4 @@ def test_the_wallboard_says_what_results_of_the_live_model_say_of_it(
 ):
     promote(operator, A)
     promote(operator, B, reason=REASON)
-    assert operator.get("/v1/wall").json()["model"]["cautions"] == [
-        "gate-overruled"
-    ]
+    assert operator.get("/v1/wall").json()["model"]["cautions"] == ["gate-overruled"]
