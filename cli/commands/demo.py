@@ -9,7 +9,7 @@ from cli.commands import application
 from cli.demo.cases import ensure_model, sample_cases, submit_all
 from cli.demo.people import print_demo_accounts
 from cli.output.first_operator import print_first_sign_in
-from cli.output.results import result_row, result_table, wide_console
+from cli.output.results import model_notes, result_row, result_table, wide_console
 from cli.output.terminal import Console
 from deploy.local import Stack
 from shared.security.production_checks import refuse_unsafe
@@ -70,11 +70,8 @@ def show(console: Console, stack: Stack, stay: bool = False) -> None:
     console.print(
         f"FNA advice by rule {settings.fna_rule}. Decision support for research, not a diagnosis."
     )
-    if model["synthetic"]:
-        console.print(
-            "The model knows synthetic phantoms only: this shows how SERA works, not how it "
-            "reads patients."
-        )
+    for note in model_notes(job for _, _, job in answers):
+        console.print(note, soft_wrap=True)
     if stay:
         if settings.production:
             print_first_sign_in(console, stack)

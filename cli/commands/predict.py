@@ -12,10 +12,17 @@ from rich.progress import track
 from rich.table import Table
 
 from cli.commands import application
-from cli.output.results import advice_cells, wide_console
+from cli.output.results import (
+    NO_ANSWER,
+    PREVALENCES,
+    STATEMENT_COLUMNS,
+    statement_cells,
+    wide_console,
+)
 from cli.output.terminal import Console, print_json
 from shared.domain.datasets.manifest import Row, check_no_refused, read_table
 from shared.domain.results.result import Result, Timings
+from shared.domain.results.statement import MODEL_CAUTIONS, statement_of
 from shared.domain.typed_sizes import parse_size_mm
 from shared.errors import InputError, SeraError
 from shared.settings import Settings
@@ -28,21 +35,10 @@ if TYPE_CHECKING:
 app = application()
 BATCH_IMAGES = 32
 """Images that are in memory at the same time."""
-SYNTHETIC_WARNING = "synthetic-model"
-COLUMNS = (
-    "image",
-    "size",
-    "score",
-    "risk",
-    "decision",
-    "FNA",
-    "level",
-    "threshold",
-    "remarks",
-)
+COLUMNS = ("image", "size", *STATEMENT_COLUMNS, "score", "remarks")
 RIGHT_ALIGNED = {"size", "score", "risk", "threshold"}
 FOLDED = {"image", "remarks"}
-CODES_IN_NOTES = {SYNTHETIC_WARNING, "size-not-given"}
+CODES_IN_NOTES = {*MODEL_CAUTIONS, "size-not-given"}
 """Warnings that are printed once under the table and not in every row."""
 BundleOption = Annotated[
     Path,
@@ -216,6 +212,7 @@ def stated_settings(
     return HospitalSettings(
         prevalence=defaults.prevalence if prevalence is None else prevalence,
         fna_rule=defaults.fna_rule if fna_rule is None else fna_rule,
+        prevalence_assumed=prevalence is None,
     )
 
 
@@ -291,20 +288,30 @@ def notes(outcomes: Sequence[Outcome], settings: "HospitalSettings") -> list[str
     results = [
         outcome.answer for outcome in outcomes if isinstance(outcome.answer, Result)
     ]
+    prevalence = PREVALENCES[settings.prevalence_assumed]
     lines = [
-        f"Risk where {100 * settings.prevalence:g} % of nodules are malignant (--prevalence); "
-        f"FNA by {settings.fna_rule} (--fna-rule)."
+        f"Risk where {100 * settings.prevalence:g} % of nodules are malignant ({prevalence}: "
+        f"--prevalence); FNA by {settings.fna_rule} (--fna-rule)."
     ]
+    referred = sum(not statement_of(result).answered for result in results)
+    if referred:
+        lines.append(
+            f"{NO_ANSWER}: no answer for {referred} of {len(outcomes)} images. Have a radiologist "
+            "read them; --json has the figures that were computed."
+        )
     without_size = sum(result.fna is None for result in results)
     if without_size:
         lines.append(
             f"No FNA advice for {without_size} of {len(outcomes)} images: their size was not "
             "given. Give the largest diameter with --size-mm, or as size_mm in the manifest."
         )
-    for result in results:
-        for warning in result.warnings:
-            if warning.code == SYNTHETIC_WARNING:
-                return [*lines, warning.message]
+    if results:
+        about_model = {
+            warning.code: warning.message
+            for warning in results[0].warnings
+            if warning.code in MODEL_CAUTIONS
+        }
+        lines += about_model.values()
     return lines
 
 
@@ -329,7 +336,8 @@ def outcome_cells(outcome: Outcome) -> tuple[str, ...]:
     size = "-" if size_mm is None else f"{size_mm:g} mm"
     answer = outcome.answer
     if isinstance(answer, SeraError):
-        return size, "-", "-", "-", "-", "-", "-", escape(str(answer))
+        dashes = ("-",) * (len(STATEMENT_COLUMNS) + 1)
+        return size, *dashes, escape(str(answer))
     remarks = [
         warning.code
         for warning in answer.warnings
@@ -337,10 +345,8 @@ def outcome_cells(outcome: Outcome) -> tuple[str, ...]:
     ]
     return (
         size,
-        f"{answer.score:.3f}",
-        f"{answer.risk:.1%}",
-        answer.decision,
-        *advice_cells(answer.fna),
+        *statement_cells(answer, risk_decimals=1),
+        f"{answer.score:.3f}" if statement_of(answer).answered else "-",
         ", ".join(remarks),
     )
 

@@ -1,19 +1,56 @@
 """Formats results for the terminal."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from rich.table import Table
 
 from cli.output.terminal import Console
-from shared.domain.results.fna import FnaAdvice
-from shared.domain.results.prediction import Verdict
+from shared.domain.results.fna import FnaAdvice, FnaOutcome
+from shared.domain.results.rates import CutoffRates, RateSource
 from shared.domain.results.result import Result
+from shared.domain.results.statement import MODEL_CAUTIONS, Contrast, statement_of
 
 MIN_WIDTH = 118
-COLUMNS = ("case", "size", "risk", "decision", "FNA", "level", "threshold", "remarks")
+STATEMENT_COLUMNS = ("level", "FNA", "threshold", "risk", "cut-off")
+COLUMNS = ("case", "size", *STATEMENT_COLUMNS, "remarks")
 RIGHT_ALIGNED = {"size", "risk", "threshold"}
-DECISIONS = {Verdict.REFER: "refer, let a radiologist decide whatever stands below"}
-COMMON_WARNINGS = {"synthetic-model", "roi-absent"}
+FNA_WORDS = {
+    FnaOutcome.DUE: "yes",
+    FnaOutcome.CONSIDER: "consider",
+    FnaOutcome.NOT_DUE: "no",
+    FnaOutcome.UNDECIDED: "-",
+}
+NO_ANSWER = "refer"
+"""In the column of the cut-off: the case has no answer, a radiologist has to read it."""
+NO_ANSWER_SENTENCE = (
+    "No answer: SERA gives neither a risk nor FNA advice for this case. Have a radiologist read "
+    "the image; the notes say why."
+)
+CONTRASTS = {
+    Contrast.FNA_BELOW_CUTOFF: (
+        "FNA although the score is below the cut-off: the guideline goes by risk and size, and "
+        "{level} begins below the cut-off's risk of {cutoff:.0%}. The guideline's advice holds."
+    ),
+    Contrast.LEVEL_BELOW_CUTOFF: (
+        "{level} although the score is below the cut-off: {level} begins below the cut-off's risk "
+        "of {cutoff:.0%}. Level and FNA follow the guideline, whatever the cut-off."
+    ),
+    Contrast.NO_FNA_ABOVE_CUTOFF: (
+        "No FNA although the score is above the cut-off: the guideline goes by risk and size. Its "
+        "advice holds, whatever the cut-off."
+    ),
+}
+SOURCES = {
+    RateSource.LOCKED_TEST: "on the locked test set",
+    RateSource.CROSS_VALIDATION: "in cross-validation on the training images",
+}
+PREVALENCES = {
+    True: "an assumption, no share is set for this hospital",
+    False: "the share that is set",
+    None: "prevalence",
+}
+COMMON_WARNINGS = {*MODEL_CAUTIONS, "roi-absent"}
 """Remarks that would appear in every line of the demo."""
 
 
@@ -45,7 +82,7 @@ def result_row(case: str, size_mm: float, job: dict[str, Any]) -> tuple[str, ...
     """Return one row of the table. The row of a failed job shows the reason."""
     size = f"{size_mm:g} mm"
     if job["state"] != "done":
-        return case, size, "-", job["state"], "-", "-", "-", job["reason"] or ""
+        return case, size, "-", "-", "-", "-", job["state"], job["reason"] or ""
     result = Result.from_json(job["result"])
     remarks = [
         warning.code
@@ -55,21 +92,23 @@ def result_row(case: str, size_mm: float, job: dict[str, Any]) -> tuple[str, ...
     return (
         case,
         size,
-        f"{result.risk:.0%}",
-        result.decision,
-        *advice_cells(result.fna),
+        *statement_cells(result),
         ", ".join(remarks),
     )
 
 
-def advice_cells(fna: FnaAdvice | None) -> tuple[str, str, str]:
-    """Return whether FNA is recommended, the level and the threshold. Without advice they are
-    dashes.
-    """
-    if fna is None:
-        return "-", "-", "-"
-    recommended = "yes" if fna.recommended else "no"
-    return recommended, fna.level or "-", threshold(fna)
+def statement_cells(result: Result, risk_decimals: int = 0) -> tuple[str, ...]:
+    """Return the values of `STATEMENT_COLUMNS`. All but the last are dashes without an answer."""
+    statement = statement_of(result)
+    if statement.fna is None or statement.risk is None or statement.side is None:
+        return "-", "-", "-", "-", NO_ANSWER
+    return (
+        statement.level or "-",
+        FNA_WORDS[statement.fna],
+        threshold(result.fna) if result.fna else "-",
+        f"{statement.risk:.{risk_decimals}%}",
+        statement.side,
+    )
 
 
 def threshold(fna: FnaAdvice) -> str:
@@ -85,16 +124,58 @@ def result_sentences(job: dict[str, Any]) -> list[str]:
     if job["state"] != "done":
         return [f"The case ended as {job['state']}: {job['message'] or job['reason']}"]
     result = Result.from_json(job["result"])
-    decision = DECISIONS.get(result.decision, result.decision)
-    lines = [
-        f"Risk of malignancy {result.risk:.0%}, decision: {decision} "
-        f"(score {result.score:.3f}, cut-off {result.cutoff:.3f} by {result.cutoff_rule}).",
-    ]
-    if result.fna:
-        lines.append(f"{result.fna.text} [{result.fna.rule}]")
     model = result.model
+    lines = answer_sentences(result)
     lines.append(f"Model {model.name}/{model.version} ({model.digest[:12]}).")
     return lines + [f"Note: {warning.message}" for warning in result.warnings]
+
+
+def answer_sentences(result: Result) -> list[str]:
+    """Describe level, advice, risk and cut-off, or that there is no answer."""
+    statement = statement_of(result)
+    if not statement.answered:
+        return [NO_ANSWER_SENTENCE]
+    lines = []
+    if result.fna:
+        lines.append(f"{statement.level}. {result.fna.text} [{result.fna.rule}]")
+    else:
+        lines.append("No suspicion level and no FNA advice: no size was given.")
+    lines.append(
+        f"Risk of malignancy {result.risk:.0%} where {result.prevalence:.0%} of nodules are "
+        f"malignant ({PREVALENCES[result.prevalence_assumed]})."
+    )
+    lines.append(
+        f"The score is {statement.side} the model's cut-off ({result.score:.3f}, cut-off "
+        f"{result.cutoff:.3f} by {result.cutoff_rule}){_rates(result.cutoff_rates)}."
+    )
+    if statement.contrast:
+        contrast = CONTRASTS[statement.contrast]
+        lines.append(contrast.format(level=statement.level, cutoff=result.cutoff_risk))
+    return lines
+
+
+def _rates(rates: CutoffRates | None) -> str:
+    """Sensitivity and specificity with their 95 % intervals, as the end of a sentence."""
+    if rates is None:
+        return ""
+    shares = [
+        f"{name} {rate.value:.0%} ({rate.low:.0%} to {rate.high:.0%})"
+        for name, rate in (
+            ("sensitivity", rates.sensitivity),
+            ("specificity", rates.specificity),
+        )
+    ]
+    return f"; {' and '.join(shares)} {SOURCES[rates.source]}"
+
+
+def model_notes(jobs: Iterable[dict[str, Any]]) -> list[str]:
+    """Return the remarks about the model that these jobs' results carry, each once."""
+    messages: dict[str, str] = {}
+    for job in jobs:
+        for warning in (job["result"] or {}).get("warnings", ()):
+            if warning["code"] in MODEL_CAUTIONS:
+                messages[warning["code"]] = warning["message"]
+    return list(messages.values())
 
 
 def descriptor_sentences(assessment: dict[str, Any] | None) -> list[str]:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from shared.bundles import Bundle, BundleMissing, BundleTampered, BundleUnreadable, load
 from shared.bundles.storage import fetch
+from shared.domain.model_standing import UNREGISTERED, ModelStanding
 from shared.engines import Engine, open_engine
 from shared.errors import Unavailable
 from shared.ledger import Ledger
@@ -27,12 +28,13 @@ class SpareSlotTaken(Unavailable):
 
 @dataclass(frozen=True)
 class ServedModel:
-    """A loaded bundle, with the model's name and version in the registry."""
+    """A loaded bundle, with the model's name, version and standing in the registry."""
 
     bundle: Bundle
     name: str
     version: int
     digest: str
+    standing: ModelStanding = UNREGISTERED
 
 
 class BundleCache:
@@ -77,6 +79,7 @@ class BundleCache:
         """
         with self._ledger.system_session("worker") as session:
             model = session.models.find(digest)
+            standing = session.models.standing(digest)
         folder = fetch(digest, self._objects, self._folder)
         try:
             bundle = load(folder, expected_digest=digest, engine=self._engine)
@@ -85,5 +88,9 @@ class BundleCache:
             shutil.rmtree(folder, ignore_errors=True)
             raise
         return ServedModel(
-            bundle=bundle, name=model.name, version=model.version, digest=digest
+            bundle=bundle,
+            name=model.name,
+            version=model.version,
+            digest=digest,
+            standing=standing,
         )

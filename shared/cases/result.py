@@ -2,17 +2,16 @@
 
 from dataclasses import dataclass, replace
 
+from shared.cases.cutoff_rates import cross_validated_rates
 from shared.cases.decide import Decision, DecisionFacts, decide
+from shared.cases.model_findings import model_findings
+from shared.domain.model_standing import UNREGISTERED, ModelStanding
 from shared.domain.results.findings import Finding
 from shared.domain.results.fna import FnaAdvice
-from shared.domain.results.prediction import Prediction, Verdict
-from shared.domain.results.result import (
-    FoundRoi,
-    ModelReference,
-    Result,
-    RoiSource,
-    Timings,
-)
+from shared.domain.results.model_reference import ModelReference
+from shared.domain.results.prediction import Component, Prediction, Verdict
+from shared.domain.results.rates import CutoffRates
+from shared.domain.results.result import YOUDEN, FoundRoi, Result, RoiSource, Timings
 from shared.guidelines import RULES, RuleUnknown, alternatives, recommend
 from shared.imaging.image import Box, Nodule
 from shared.statistics import OperatingPoint, ProbabilityInvalid, Sigmoid, shift_prior
@@ -37,10 +36,6 @@ DUPLICATE = "duplicate"
 DUPLICATE_TEXT = (
     "The same image with the same size, ROI and frame was sent before, as the case {case}. If "
     "these are two patients, check which of them the image is of."
-)
-SYNTHETIC_MODEL = Finding(
-    "synthetic-model",
-    "The model was trained on synthetic phantoms. Its answer means nothing for a patient.",
 )
 
 
@@ -94,12 +89,14 @@ class HospitalSettings:
     prevalence : share of malignant nodules, 0 to 1
     fna_rule : the name of one of `shared.guidelines.RULES`
     target_sensitivity, refer_alpha : as in `DecisionFacts`
+    prevalence_assumed : whether the prevalence is a default, since the hospital has set none
     """
 
     prevalence: float
     fna_rule: str
     target_sensitivity: float | None = None
     refer_alpha: float | None = None
+    prevalence_assumed: bool = False
 
     def __post_init__(self) -> None:
         """Raises ProbabilityInvalid, RuleUnknown."""
@@ -118,17 +115,19 @@ class ModelFacts:
     Attributes
     ----------
     reference : the name, version and digest that the result carries
-    synthetic : whether it was trained on phantoms
     prevalence : malignant fraction of its training images, at which `Prediction.risk` holds
     calibration : from score to risk at that prevalence
     operating_points : as in `DecisionFacts`
+    youden_rates : the rates at the model's own cut-off; None if it stores none
+    standing : the gate's word on it, and its figures on the locked test set
     """
 
     reference: ModelReference
-    synthetic: bool
     prevalence: float
     calibration: Sigmoid
     operating_points: tuple[OperatingPoint, ...] | None
+    youden_rates: CutoffRates | None = None
+    standing: ModelStanding = UNREGISTERED
 
 
 def make_result(
@@ -156,17 +155,51 @@ def make_result(
         conformal=decision.conformal,
         prevalence=settings.prevalence,
         fna=fna,
-        components=prediction.components,
+        components=components_at(settings.prevalence, prediction, model),
         roi=found_roi(case.found_roi),
         warnings=collect_warnings(prediction, decision, case, model),
         model=model.reference,
         timings_ms=timings,
+        cutoff_rates=cutoff_rates(decision.cutoff_rule, model),
+        prevalence_assumed=settings.prevalence_assumed,
     )
 
 
 def risk_at(prevalence: float, risk: float, trained_at: float) -> float:
     """Shift a risk from the prevalence of the training images to another prevalence."""
     return float(shift_prior(risk, trained_at, prevalence))
+
+
+def components_at(
+    prevalence: float, prediction: Prediction, model: ModelFacts
+) -> tuple[Component, ...]:
+    """The components with their probabilities shifted to the prevalence of the risk."""
+    return tuple(
+        replace(
+            component,
+            probability=risk_at(
+                prevalence, component.probability, trained_at=model.prevalence
+            ),
+            prevalence=prevalence,
+        )
+        for component in prediction.components
+    )
+
+
+def cutoff_rates(rule: str, model: ModelFacts) -> CutoffRates | None:
+    """The rates at the cut-off that the rule chose.
+
+    Only the model's own cut-off is measured on the locked test set. The rates of the others are
+    cross-validated.
+    """
+    if rule == YOUDEN:
+        return model.youden_rates
+    for point in model.operating_points or ():
+        if point.rule == rule:
+            return cross_validated_rates(
+                sensitivity=point.sensitivity, specificity=point.specificity
+            )
+    return None
 
 
 def advise(risk: float, size_mm: float, rule: str) -> FnaAdvice:
@@ -200,8 +233,7 @@ def collect_warnings(
     if case.duplicate_of:
         message = DUPLICATE_TEXT.format(case=case.duplicate_of)
         findings.append(Finding(DUPLICATE, message, {"case": case.duplicate_of}))
-    if model.synthetic:
-        findings.append(SYNTHETIC_MODEL)
+    findings += model_findings(model.reference, model.standing)
     return tuple({finding.code: finding for finding in findings}.values())
 
 

@@ -13,6 +13,7 @@ from playwright.sync_api import expect
 
 from shared.domain.roles import Role
 from shared.guidelines import DESCRIPTORS_EXAMPLE
+from tests.browser.faithfulness import state_faithfulness
 from tests.support.builders import encode, png
 from tests.support.sign_in import PASSWORD
 
@@ -78,10 +79,28 @@ def test_the_page_polls_if_events_do_not_arrive(open_page, stage, north):
     expect(page.locator("#decision")).to_be_visible(timeout=TIMEOUT_MS)
 
 
+def test_a_map_that_failed_its_deletion_test_is_drawn_only_when_asked_for(
+    open_page, result_path, assert_accessible
+):
+    page = open_page(path=result_path)
+    state_faithfulness(page, area=-0.02)
+    page.get_by_role("button", name="Show where SERA looked").press("Enter")
+    draw = page.get_by_role("button", name="Draw it all the same")
+    expect(draw).to_be_focused(timeout=TIMEOUT_MS)
+    layer = page.locator(".heatmap-layer")
+    expect(layer).to_be_hidden()
+    expect(page.locator(".heatmap")).to_contain_text("not drawn unless you ask")
+    assert_accessible(page)
+    draw.press("Enter")
+    expect(layer).to_be_visible()
+    expect(page.get_by_role("slider")).to_be_focused()
+
+
 def test_the_heatmap_lies_over_the_image_and_the_keyboard_changes_its_opacity(
     open_page, result_path, assert_accessible, screenshot
 ):
     page = open_page(path=result_path)
+    state_faithfulness(page, area=0.02)
     page.get_by_role("button", name="Show where SERA looked").press("Enter")
     layer = page.locator(".heatmap-layer")
     slider = page.get_by_role("slider")

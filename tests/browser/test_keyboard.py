@@ -6,6 +6,7 @@ from pathlib import Path
 from playwright.sync_api import Locator, Page, expect
 
 from shared.domain.roles import Role
+from tests.browser.faithfulness import state_faithfulness
 from tests.browser.test_new_case import CASE, TIMEOUT_MS, box_of, case_of, image
 from tests.support.sign_in import PASSWORD
 
@@ -88,6 +89,7 @@ def test_everything_from_sign_in_to_the_report_works_by_keyboard_alone(
     assert case_of(page, stage)["roi"] == {"box": [33, 32, 64, 66]}
 
     expect(page.locator("#decision")).to_be_visible(timeout=TIMEOUT_MS)
+    state_faithfulness(page, area=0.02)
     reach(page, page.locator(".heatmap button"))
     page.keyboard.press("Enter")
     slider = page.get_by_role("slider")

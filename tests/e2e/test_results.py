@@ -17,6 +17,7 @@ from shared.domain.roles import Role
 from shared.imaging import Framing, Roi, crop, decode
 from shared.objects import open_store
 from shared.phantoms import draw
+from shared.statistics import shift_prior
 from tests.e2e.stage import Changeover, Hospital, Stage, until
 from tests.support.builders import png
 
@@ -62,7 +63,8 @@ def check_contract(
     )
     assert len(codes) == len(result["warnings"])
     assert "synthetic-model" in codes
-    assert result["model"] == model
+    assert {name: result["model"][name] for name in model} == model
+    assert result["model"]["synthetic"] is True
     assert all(spent >= 0 for spent in result["timings_ms"].values())
     assert {"prepare", "infer"} <= set(result["timings_ms"])
     check_components(result)
@@ -81,7 +83,13 @@ def check_components(result: dict[str, Any]) -> None:
         for classifier in ("svm", "forest")
     }
     assert all(component["tap"] for component in result["components"])
-    assert result["score"] == pytest.approx(np.mean(list(components.values())))
+    # The score is the mean at the prevalence of the training images, of which half are malignant.
+    at_training = shift_prior(
+        list(components.values()),
+        from_prevalence=result["prevalence"],
+        to_prevalence=0.5,
+    )
+    assert result["score"] == pytest.approx(np.mean(at_training))
 
 
 def check_advice(fna: dict[str, Any], size_mm: float) -> None:

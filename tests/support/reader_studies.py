@@ -5,8 +5,9 @@ studies.
 from datetime import timedelta
 
 from shared.domain.results.findings import Finding
+from shared.domain.results.model_reference import ModelReference
 from shared.domain.results.prediction import Verdict
-from shared.domain.results.result import ModelReference, Result
+from shared.domain.results.result import Result
 from tests.support import builders
 from tests.support.builders import fna_advice, form, png
 

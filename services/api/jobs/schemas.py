@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.api.locales import text_of_code
 from shared.domain.jobs import JobState
 from shared.domain.results.findings import Finding
+from shared.domain.results.model_reference import GateStanding, ModelReference
 from shared.domain.results.prediction import Component, Verdict
-from shared.domain.results.result import Conformal, ModelReference, Result, Timings
+from shared.domain.results.rates import CutoffRates, Rate, RateSource
+from shared.domain.results.result import Conformal, Result, Timings
 from shared.guidelines import alternatives, recommend
 from shared.ledger.jobs.repository import Job
 
@@ -27,14 +29,36 @@ RESULT = Result(
     prevalence=0.23,
     fna=replace(recommend(0.42, 14.5), alternatives=alternatives(0.42, 14.5)),
     components=(
-        Component(network="squeezenet", tap="avg", classifier="svm", probability=0.73),
+        Component(
+            network="squeezenet",
+            tap="avg",
+            classifier="svm",
+            probability=0.44,
+            prevalence=0.23,
+        ),
     ),
     roi=None,
     warnings=(
         Finding("roi-absent", "No ROI was given, so the whole B-mode image was read."),
     ),
-    model=ModelReference(name="light", version=2, digest="9f2c" * 16),
+    model=ModelReference(
+        name="light",
+        version=2,
+        digest="9f2c" * 16,
+        synthetic=False,
+        gate=GateStanding.PASSED,
+        training_images=2400,
+        training_malignant=900,
+        cross_validated_auc=0.86,
+        test_auc=0.84,
+    ),
     timings_ms=Timings(waited=12.0, prepare=3.1, infer=88.0),
+    cutoff_rates=CutoffRates(
+        sensitivity=Rate(value=0.96, low=0.94, high=0.97, count=864, of=900),
+        specificity=Rate(value=0.52, low=0.49, high=0.55, count=780, of=1500),
+        source=RateSource.CROSS_VALIDATION,
+    ),
+    prevalence_assumed=True,
 )
 """An example for the OpenAPI document."""
 

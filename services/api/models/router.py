@@ -20,6 +20,7 @@ from services.api.models.schemas import (
 )
 from services.api.strict_requests import StrictRoute
 from shared.domain.messages import Message
+from shared.ledger.models.second_operator import PromotionNeedsSecondOperator
 from shared.queueing.app import Tasks
 
 router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["models"])
@@ -66,12 +67,17 @@ def promote_model(
     reason: Why = None,
 ) -> ModelView:
     """Make a model live. The model must have passed the gate against the current live model;
-    otherwise a reason is required.
+    otherwise a reason is required, and where there are several operators two of them have to sign
+    in and do this, one after the other.
 
     Workers switch to it while they serve.
     """
     digest = session.models.find(model_id).digest
-    session.models.promote(digest, caller.actor, reason, tags)
+    try:
+        session.models.promote(digest, caller.actor, reason, tags)
+    except PromotionNeedsSecondOperator:
+        session.transaction.commit()  # the proposal is on record
+        raise
     return service.model_view(session, digest)
 
 

@@ -12,14 +12,13 @@ from services.api.reports.picture import Pixels, printable
 from shared.domain.audit.events import Event
 from shared.domain.jobs import JobState
 from shared.domain.results.result import Result
+from shared.domain.results.statement import SYNTHETIC_MODEL, Statement, statement_of
 from shared.errors import Conflict, NotFound
 from shared.ledger import HospitalSession
 from shared.ledger.cases.outcomes import Outcome
 from shared.ledger.cases.repository import Case
 from shared.ledger.hospitals.repository import Caller
 from shared.ledger.jobs.repository import Job
-
-SYNTHETIC = "synthetic-model"
 
 
 class NothingToPrint(Conflict):
@@ -63,7 +62,12 @@ class Report:
     @property
     def is_synthetic(self) -> bool:
         """Whether the model was trained on phantoms only."""
-        return self.result.warns(SYNTHETIC)
+        return self.result.warns(SYNTHETIC_MODEL)
+
+    @property
+    def statement(self) -> Statement:
+        """What the result says."""
+        return statement_of(self.result)
 
     @property
     def reader_assessment(self) -> ReaderAssessment | None:

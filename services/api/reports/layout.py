@@ -47,6 +47,13 @@ def _head(document: ReportDocument, translate: Translate, report: Report) -> Non
     if report.is_synthetic:
         document.bold(20, ALARM)
         document.line_of(translate("result.model.synthetic"), 10)
+    warnings = sentences.model_warnings(translate, report.result)
+    if warnings:
+        document.bold()
+        document.line_of(translate("report.about-model"))
+        document.plain()
+        for warning in warnings:
+            document.line_of(f"• {warning}")
     document.ln(1)
 
 
@@ -108,23 +115,44 @@ def _picture(
     document.set_y(max(facts_end, document.get_y()))
 
 
-def _risk(document: ReportDocument, translate: Translate, report: Report) -> None:
-    result = report.result
-    document.heading(translate("result.risk.title"))
-    document.bold(24)
-    document.line_of(percent(result.risk), 11)
-    _scale(document, translate, report)
-    document.bold(12)
-    document.line_of(
-        f"{translate('report.decision')}: {sentences.decision(translate, result)}", 6
-    )
+def _statement(document: ReportDocument, translate: Translate, report: Report) -> None:
+    """The suspicion level and the FNA advice, or that there is no answer."""
+    statement = report.statement
+    document.heading(translate("result.statement.title"))
+    headline = sentences.headline(translate, statement)
+    document.bold(15)
+    if not statement.answered:
+        document.line_of(headline, 8)
+        document.plain()
+        document.line_of(translate("result.statement.no-answer-says"))
+        return
+    document.line_of(f"{headline}. {sentences.fna_headline(translate, statement)}", 8)
+    fna = report.result.fna
     document.plain()
-    document.line_of(sentences.decision_sentence(translate, result))
-    document.plain(SMALL_PT, QUIET)
+    document.line_of(sentences.advice_sentence(translate, fna))
+    if fna:
+        document.plain(SMALL_PT, QUIET)
+        document.line_of(sentences.rule_sentence(translate, fna))
+
+
+def _risk(document: ReportDocument, translate: Translate, report: Report) -> None:
+    """The risk on its scale, and the side of the cut-off; nothing without an answer."""
+    result = report.result
+    statement = report.statement
+    if not statement.answered:
+        return
+    document.heading(f"{translate('result.risk.title')}: {percent(result.risk)}")
+    _scale(document, translate, report)
+    document.plain()
     document.line_of(
-        f"{sentences.cutoff_sentence(translate, result)}. "
-        f"{sentences.scale_sentence(translate, result)}"
+        f"{sentences.side_sentence(translate, statement, result)} "
+        f"{sentences.prevalence_sentence(translate, result)}"
     )
+    contrast = sentences.contrast_sentence(translate, statement, result)
+    if contrast:
+        document.line_of(contrast)
+    document.plain(SMALL_PT, QUIET)
+    document.line_of(sentences.cutoff_sentence(translate, result))
 
 
 def _scale(document: ReportDocument, translate: Translate, report: Report) -> None:
@@ -140,12 +168,13 @@ def _scale(document: ReportDocument, translate: Translate, report: Report) -> No
     document.rect(left, top, width, height, style="DF")
     document.set_fill_color(*INK)
     document.rect(left, top, max(width * result.risk, 0.3), height, style="F")
-    marks = {
-        "cutoff": (result.cutoff_risk, top - 2),
-        "prevalence": (result.prevalence, top + height + 5),
-    }
-    for name, (share, baseline) in marks.items():
-        text = translate(f"result.risk.{name}", **{name: percent(share)})
+    cutoff = translate("result.risk.cutoff", cutoff=percent(result.cutoff_risk))
+    prevalence = sentences.prevalence_mark(translate, result)
+    marks = (
+        (cutoff, result.cutoff_risk, top - 2),
+        (prevalence, result.prevalence, top + height + 5),
+    )
+    for text, share, baseline in marks:
         _mark(document, x=left + width * share, top=top, baseline=baseline, text=text)
     document.set_fill_color(*WHITE)
     document.set_y(top + height + 7)
@@ -161,23 +190,14 @@ def _mark(
     document.text(max(document.l_margin, centred), baseline, text)
 
 
-def _fna(document: ReportDocument, translate: Translate, report: Report) -> None:
-    fna = report.result.fna
-    document.heading(sentences.advice(translate, fna))
-    document.plain()
-    document.line_of(sentences.advice_sentence(translate, fna))
-    if fna:
-        document.plain(SMALL_PT, QUIET)
-        document.line_of(sentences.rule_sentence(translate, fna))
-
-
 def _warnings(document: ReportDocument, translate: Translate, report: Report) -> None:
-    if not report.result.warnings:
+    warnings = sentences.case_warnings(translate, report.result)
+    if not warnings:
         return
     document.heading(translate("result.warnings.title"))
     document.plain()
-    for warning in report.result.warnings:
-        document.line_of(f"• {sentences.warning(translate, warning)}")
+    for warning in warnings:
+        document.line_of(f"• {warning}")
 
 
 def _reader_assessment(
@@ -201,11 +221,15 @@ def _reader_assessment(
 
 def _guidelines(document: ReportDocument, translate: Translate, report: Report) -> None:
     """Advice of each guideline by the risk, and beside it by the reader's descriptors if there are
-    any.
+    any; nothing without an answer.
     """
+    if not report.statement.answered:
+        return
     fna = report.result.fna
     by_risk = sentences.by_risk(fna)
     document.heading(translate("result.guidelines.title"))
+    document.plain(SMALL_PT, QUIET)
+    document.line_of(translate("result.guidelines.note"))
     if report.reader_assessment:
         _side_by_side(document, translate, fna, report.reader_assessment.advice)
         document.plain(SMALL_PT, QUIET)
@@ -254,6 +278,10 @@ def _advice(translate: Translate, fna: FnaAdvice | None) -> str:
 
 
 def _components(document: ReportDocument, translate: Translate, report: Report) -> None:
+    """The components on the scale of the risk; nothing without an answer."""
+    components = report.result.shown_components
+    if not report.statement.answered or not components:
+        return
     document.heading(translate("result.components.title"))
     head = [
         translate(f"result.components.{name}")
@@ -265,7 +293,7 @@ def _components(document: ReportDocument, translate: Translate, report: Report) 
             component.classifier,
             percent(component.probability),
         )
-        for component in report.result.components
+        for component in components
     ]
     document.grid(head, rows, (60, 40, 25))
 
@@ -303,8 +331,8 @@ def _outcome(translate: Translate, report: Report) -> str:
 PARTS = (
     _head,
     _case,
+    _statement,
     _risk,
-    _fna,
     _reader_assessment,
     _warnings,
     _guidelines,

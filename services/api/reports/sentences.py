@@ -10,19 +10,21 @@ from services.api.locales import Language
 from services.api.web.languages import TRANSLATIONS
 from shared.domain.results.findings import Finding
 from shared.domain.results.fna import FnaAdvice, FnaOutcome
+from shared.domain.results.prediction import Verdict
+from shared.domain.results.rates import CutoffRates, Rate
 from shared.domain.results.result import Result
+from shared.domain.results.statement import (
+    MODEL_CAUTIONS,
+    REFERRAL_CODES,
+    SIDES,
+    Statement,
+)
 from shared.guidelines import TERMS_BY_FIELD
 
 Translate = Callable[..., str]
 """Returns the text of a key with its fields filled in. Raises KeyError for an unknown key."""
 TARGET = re.compile(r"sensitivity>=(?P<share>[\d.]+)")
 RISK_BAND = re.compile(r"risk-band/(?P<guideline>.+)/(?P<version>\d+)")
-ADVICE = {
-    FnaOutcome.DUE: "yes",
-    FnaOutcome.NOT_DUE: "no",
-    FnaOutcome.CONSIDER: "consider",
-    FnaOutcome.UNDECIDED: "undecided",
-}
 
 
 def translator(language: Language) -> Translate:
@@ -45,12 +47,87 @@ def plain(number: float) -> str:
     return f"{number:.1f}" if round(number, 1) == number else f"{number:.15g}"
 
 
-def decision(translate: Translate, result: Result) -> str:
-    return translate(f"result.decision.{result.decision}")
+def headline(translate: Translate, statement: Statement) -> str:
+    """Return the suspicion level in words, or that there is no answer."""
+    if not statement.answered:
+        return translate("result.statement.no-answer")
+    if statement.level is None:
+        return translate("result.statement.no-level")
+    try:
+        suspicion = translate(f"result.suspicion.{_key(statement.level)}")
+    except KeyError:
+        return statement.level
+    return translate(
+        "result.statement.headline", level=statement.level, suspicion=suspicion
+    )
 
 
-def decision_sentence(translate: Translate, result: Result) -> str:
-    return translate(f"result.decision-says.{result.decision}")
+def fna_headline(translate: Translate, statement: Statement) -> str:
+    """Return the FNA advice in a few words; empty for a case without an answer."""
+    return translate(f"common.fna.{statement.fna}") if statement.fna else ""
+
+
+def side_sentence(translate: Translate, statement: Statement, result: Result) -> str:
+    """Return the side of the cut-off, with the cut-off's sensitivity and specificity; empty for a
+    case without an answer.
+    """
+    if statement.side is None:
+        return ""
+    side = translate(f"result.side.{statement.side}")
+    return f"{side} {rates_sentence(translate, result.cutoff_rates)}"
+
+
+def earlier_answer(translate: Translate, decision: str, risk: float) -> str:
+    """Return what SERA answered in a past case: risk and side of the cut-off, or no answer."""
+    side = SIDES.get(Verdict(decision))
+    if side is None:
+        return translate("common.answer.refer")
+    return translate(
+        "case.similar.answer",
+        risk=percent(risk),
+        side=translate(f"common.side.{side}"),
+    )
+
+
+def rates_sentence(translate: Translate, rates: CutoffRates | None) -> str:
+    """Return sensitivity and specificity with their intervals and where they were measured."""
+    if rates is None:
+        return translate("result.rates.unknown")
+    return translate(
+        f"result.rates.{rates.source}",
+        sensitivity=_share(translate, rates.sensitivity),
+        specificity=_share(translate, rates.specificity),
+    )
+
+
+def contrast_sentence(
+    translate: Translate, statement: Statement, result: Result
+) -> str:
+    """Return why level and advice hold although the side of the cut-off seems to say otherwise;
+    empty if it does not.
+    """
+    if statement.contrast is None:
+        return ""
+    return translate(
+        f"result.contrast.{statement.contrast}",
+        level=statement.level,
+        cutoff=percent(result.cutoff_risk),
+    )
+
+
+def prevalence_sentence(translate: Translate, result: Result) -> str:
+    """Return the prevalence at which the risk holds, and whether it is an assumption."""
+    states = {True: "assumed", False: "set", None: "unknown"}
+    return translate(
+        f"result.prevalence.{states[result.prevalence_assumed]}",
+        prevalence=percent(result.prevalence),
+    )
+
+
+def prevalence_mark(translate: Translate, result: Result) -> str:
+    """Return the label of the prevalence on the scale of the risk."""
+    key = "prevalence-assumed" if result.prevalence_assumed else "prevalence"
+    return translate(f"result.risk.{key}", prevalence=percent(result.prevalence))
 
 
 def cutoff_sentence(translate: Translate, result: Result) -> str:
@@ -68,16 +145,7 @@ def scale_sentence(translate: Translate, result: Result) -> str:
         "result.risk.scale",
         risk=percent(result.risk),
         cutoff=percent(result.cutoff_risk),
-        prevalence=percent(result.prevalence),
     )
-
-
-def advice(translate: Translate, fna: FnaAdvice | None) -> str:
-    """Return yes, no, or the rule's other result in one word. There is no advice if the case has no
-    size.
-    """
-    outcome = fna.outcome if fna else FnaOutcome.UNDECIDED
-    return translate(f"result.fna.{ADVICE[outcome]}")
 
 
 def advice_sentence(translate: Translate, fna: FnaAdvice | None) -> str:
@@ -128,9 +196,8 @@ def level(translate: Translate, name: str | None) -> str:
     """Return the level of a guideline, or a dash if there is none. An unknown level is not
     changed.
     """
-    key = (name or "").replace(",", "").replace(" ", "-")
     try:
-        return translate(f"result.level.{key}")
+        return translate(f"result.level.{_key(name or '')}")
     except KeyError:
         return name or "–"
 
@@ -190,6 +257,25 @@ def warning(translate: Translate, finding: Finding) -> str:
         return finding.message
 
 
+def model_warnings(translate: Translate, result: Result) -> list[str]:
+    """Return the sentences of the warnings about the model, the most serious first."""
+    by_code = {finding.code: finding for finding in result.warnings}
+    return [
+        warning(translate, by_code[code]) for code in MODEL_CAUTIONS if code in by_code
+    ]
+
+
+def case_warnings(translate: Translate, result: Result) -> list[str]:
+    """Return the sentences of the warnings about the case, the reasons of a referral first."""
+    findings = [
+        finding for finding in result.warnings if finding.code not in MODEL_CAUTIONS
+    ]
+    reasons_first = sorted(
+        findings, key=lambda finding: finding.code not in REFERRAL_CODES
+    )
+    return [warning(translate, finding) for finding in reasons_first]
+
+
 def reason(translate: Translate, code: str | None, message: str | None) -> str:
     """Return the reason why a case failed, and the next step."""
     try:
@@ -206,6 +292,20 @@ def outcome(translate: Translate, malignant: bool, source: str) -> str:
         "result.outcome.says",
         verdict=verdict,
         source=translate(f"result.outcome.{source}"),
+    )
+
+
+def _key(level_name: str) -> str:
+    """Return the name of a level as it is in the keys of texts."""
+    return level_name.replace(",", "").replace(" ", "-")
+
+
+def _share(translate: Translate, rate: Rate) -> str:
+    return translate(
+        "result.rates.share",
+        value=f"{100 * rate.value:.0f} %",
+        low=f"{100 * rate.low:.0f}",
+        high=f"{100 * rate.high:.0f} %",
     )
 
 

@@ -110,6 +110,16 @@ class WallboardWorker(BaseModel):
     )
 
 
+class WallboardModel(MonitoredModelView):
+    model_config = _example(
+        digest=DIGEST, name="starter", version=1, cautions=["synthetic-model"]
+    )
+    cautions: list[str] = Field(
+        default=[],
+        description="Codes of the warnings about the model that each of its results has.",
+    )
+
+
 class WallboardView(BaseModel):
     schema_version: Literal[1] = 1
     as_of: datetime = Field(description="Time of the data, by the database's clock.")
@@ -128,7 +138,7 @@ class WallboardView(BaseModel):
     workers: list[WallboardWorker] = Field(
         description="Workers that sent a sign of life in the last 10 minutes."
     )
-    model: MonitoredModelView | None = Field(
+    model: WallboardModel | None = Field(
         description="The live model; null before the first promotion."
     )
     degraded: dict[str, str] = Field(

@@ -7,8 +7,8 @@ from uuid import UUID
 
 from services.api.dependencies import Dependencies
 from services.api.middleware.authentication import ACTOR
+from services.api.models.cautions import model_cautions
 from services.api.monitoring import readiness
-from services.api.monitoring.schemas import MonitoredModelView
 from services.api.monitoring.service import JsonAnswer, json_answer
 from services.api.monitoring.views import rate
 from services.api.wallboard.schemas import (
@@ -17,6 +17,7 @@ from services.api.wallboard.schemas import (
     FlowView,
     LaneView,
     WallboardHospital,
+    WallboardModel,
     WallboardView,
     WallboardWindow,
     WallboardWorker,
@@ -245,13 +246,14 @@ def _worker(worker: Worker, data: WallboardData) -> WallboardWorker:
     )
 
 
-def _live_model(session: SystemSession) -> MonitoredModelView | None:
+def _live_model(session: SystemSession) -> WallboardModel | None:
     digest = session.models.live_digest()
     if digest is None:
         return None
-    for reference in session.observations.references([digest]):
-        if reference.digest == digest:
-            return MonitoredModelView(
-                digest=digest, name=reference.name, version=reference.version
-            )
-    return MonitoredModelView(digest=digest, name=None, version=None)
+    model = session.models.find(digest)
+    return WallboardModel(
+        digest=digest,
+        name=model.name,
+        version=model.version,
+        cautions=model_cautions(session, model),
+    )

@@ -26,9 +26,12 @@ COLUMNS = {
     "size_mm": "largest diameter in mm",
     "state": "queued, running, done, failed or cancelled",
     "priority": "routine or urgent",
-    "risk": "calibrated risk of malignancy, 0 to 1",
-    "decision": "benign, malignant or refer",
+    "level": "suspicion level of the hospital's guideline, by the risk",
     "fna": "whether FNA is advised, true or false",
+    "fna_advice": "due, consider, not-due or undecided",
+    "risk": "calibrated risk of malignancy, 0 to 1",
+    "decision": "above or below the model's cut-off, or refer; then the four before are empty",
+    "model_cautions": "codes of the warnings about the model, separated by spaces",
     "warnings": "codes of the result's warnings, separated by spaces",
     "malignant": "what the case turned out to be, true or false; empty while nobody said",
     "source": "how that became known",
@@ -70,7 +73,7 @@ def _pieces(
         with ledger.hospital_session(hospital_id, actor) as session:
             entries = session.worklist.page(filters, position, BATCH_ROWS)
         for entry in entries:
-            yield _rows([_cells(entry)])
+            yield _rows([csv_cells(entry)])
         if len(entries) < BATCH_ROWS:
             return
         position = entries[-1].position(filters.order)
@@ -82,8 +85,18 @@ def _rows(rows: list[list[str]]) -> str:
     return text.getvalue()
 
 
-def _cells(entry: WorklistEntry) -> list[str]:
-    return [_cell(getattr(entry, name)) for name in COLUMNS]
+def csv_cells(entry: WorklistEntry) -> list[str]:
+    """The values of `COLUMNS` of one case."""
+    return [_cell(_value(entry, name)) for name in COLUMNS]
+
+
+def _value(entry: WorklistEntry, name: str) -> object:
+    """The value of a column. A decision is worded as the side of the cut-off: a call of benign
+    would contradict advice for FNA in the same row.
+    """
+    if name == "decision":
+        return entry.cutoff_side or entry.decision
+    return getattr(entry, name)
 
 
 def _cell(value: object) -> str:

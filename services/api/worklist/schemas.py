@@ -11,6 +11,7 @@ from services.api.moments import Day, MomentInUtc
 from services.api.text import BatchLabel, OptionalText
 from shared.domain.jobs import JobState, Priority
 from shared.domain.outcomes import OutcomeSource
+from shared.domain.results.statement import Statement
 from shared.ledger.cases.worklist import (
     MAX_COUNTED,
     DeadLetterGroup,
@@ -34,7 +35,7 @@ COPIED_FIELDS = (
     "reason",
     "facts",
 )
-RESULT_FIELDS = ("risk", "decision", "fna")
+RESULT_FIELDS = ("risk", "decision", "fna", "statement")
 
 
 def _or_none(value: object) -> object:
@@ -53,7 +54,8 @@ class WorklistQuery(BaseModel):
     state: Annotated[JobState | None, Blank] = None
     decision: Annotated[Decision | None, Blank] = None
     fna: Annotated[bool | None, Blank] = Field(
-        None, description="Whether FNA is advised."
+        None,
+        description="Whether FNA is advised. Referred cases have no advice and match neither.",
     )
     outcome: Annotated[OutcomeFilter | None, Blank] = Field(
         None, description="Whether the final diagnosis is known."
@@ -132,10 +134,17 @@ class WorklistRow(BaseModel):
         description="Numbers and names that the sentence contains."
     )
     risk: float | None = Field(
-        description="Calibrated risk of malignancy; null without a result."
+        description="Calibrated risk of malignancy; null without a result, and for a case that was "
+        "referred."
     )
-    decision: str | None
-    fna: bool | None = Field(description="Whether FNA is advised.")
+    decision: str | None = Field(description="`benign`, `malignant` or `refer`.")
+    fna: bool | None = Field(
+        description="Whether FNA is advised; null without a result, and for a case that was "
+        "referred."
+    )
+    statement: Statement | None = Field(
+        description="What the result says to its reader; null without a result."
+    )
     warnings: list[str] = Field(description="Codes of the result's warnings.")
     outcome: WorklistOutcome | None = Field(
         description="The final diagnosis; null until it is recorded."

@@ -59,7 +59,9 @@ class WorklistService:
     def _record_reads(self, entries: Sequence[WorklistEntry]) -> None:
         """Record the entries that show a result."""
         results = [
-            (entry.case_id, entry.job_id) for entry in entries if entry.risk is not None
+            (entry.case_id, entry.job_id)
+            for entry in entries
+            if entry.decision is not None
         ]
         self._read_audit.record_reads(
             session=self._session,

@@ -43,7 +43,12 @@ def make_job_result(
             duplicate_of=duplicate_of,
         ),
         settings=hospital_settings(job, settings),
-        model=model_facts(served.bundle, name=served.name, version=served.version),
+        model=model_facts(
+            served.bundle,
+            name=served.name,
+            version=served.version,
+            standing=served.standing,
+        ),
         timings=Timings(
             waited=round(job.waited_ms, 1),
             prepare=round(prepared.prepare_ms, 1),
@@ -62,6 +67,7 @@ def hospital_settings(job: ClaimedJob, settings: Settings) -> HospitalSettings:
         fna_rule=job.fna_rule or settings.fna_rule,
         target_sensitivity=job.target_sensitivity,
         refer_alpha=job.refer_alpha,
+        prevalence_assumed=not job.prevalence,
     )
 
 

@@ -49,6 +49,7 @@ class Event(StrEnum):
     RUN_RESUMED = "run.resumed"
     MODEL_STORED = "model.stored"
     MODEL_GATED = "model.gated"
+    MODEL_PROMOTION_PROPOSED = "model.promotion-proposed"
     MODEL_PROMOTED = "model.promoted"
     MODEL_ROLLED_BACK = "model.rolled-back"
     MODEL_SWAPPED = "model.swapped"

@@ -25,7 +25,11 @@ class Component:
     classifier: str
     """`svm` or `forest`."""
     probability: float
-    """Calibrated probability of malignancy, 0 to 1, at the prevalence of the training images."""
+    """Calibrated probability of malignancy, 0 to 1, at `prevalence`."""
+    prevalence: float | None = None
+    """Share of malignant nodules at which `probability` holds, in a result that of `risk`. Null
+    means that of the training images, as in results from before this was stored.
+    """
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Self:
@@ -35,6 +39,7 @@ class Component:
             tap=body["tap"],
             classifier=body["classifier"],
             probability=body["probability"],
+            prevalence=body.get("prevalence"),
         )
 
 

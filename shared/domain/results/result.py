@@ -11,7 +11,9 @@ from typing import Any, Self
 from shared.domain.json_values import plain_fields
 from shared.domain.results.findings import Finding
 from shared.domain.results.fna import FnaAdvice
+from shared.domain.results.model_reference import ModelReference
 from shared.domain.results.prediction import Component, Verdict
+from shared.domain.results.rates import CutoffRates
 
 YOUDEN = "youden"
 """The cut-off rule if a hospital sets no target sensitivity."""
@@ -71,23 +73,6 @@ class FoundRoi:
 
 
 @dataclass(frozen=True, kw_only=True)
-class ModelReference:
-    """The model that gave a result."""
-
-    name: str
-    """The model's name, which equals its recipe's name."""
-    version: int | None
-    """Its version under that name, from 1; null for a bundle that is in no registry."""
-    digest: str
-    """SHA-256 of the bundle's manifest, in hex."""
-
-    @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> Self:
-        """Read plain values by the names of the fields."""
-        return cls(name=body["name"], version=body["version"], digest=body["digest"])
-
-
-@dataclass(frozen=True, kw_only=True)
 class Timings:
     """How long a case took, in milliseconds."""
 
@@ -130,7 +115,7 @@ class Result:
     fna: FnaAdvice | None
     """FNA advice by the hospital's rule from risk and size; null only if no size was given."""
     components: tuple[Component, ...]
-    """Every classifier of the ensemble with its own probability."""
+    """Every classifier of the ensemble with its own probability, on the scale of `risk`."""
     roi: FoundRoi | None
     """The region of interest that was detected because the case has none; otherwise null."""
     warnings: tuple[Finding, ...]
@@ -139,13 +124,23 @@ class Result:
     """The model that gave this result."""
     timings_ms: Timings
     """How long the case took, in milliseconds."""
+    cutoff_rates: CutoffRates | None = None
+    """Sensitivity and specificity of the model at this cut-off; null if they were not measured."""
+    prevalence_assumed: bool | None = None
+    """Whether `prevalence` is the installation's assumption because the hospital has set none. Null
+    in results from before this was stored.
+    """
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Self:
-        """Read the values that `to_json` returned; unknown fields are ignored."""
+        """Read the values that `to_json` returned; unknown fields are ignored.
+
+        Fields that earlier releases did not store are None.
+        """
         conformal = body["conformal"]
         fna = body["fna"]
         roi = body["roi"]
+        rates = body.get("cutoff_rates")
         return cls(
             score=body["score"],
             risk=body["risk"],
@@ -161,11 +156,25 @@ class Result:
             warnings=tuple(map(Finding.from_json, body["warnings"])),
             model=ModelReference.from_json(body["model"]),
             timings_ms=Timings.from_json(body["timings_ms"]),
+            cutoff_rates=CutoffRates.from_json(rates) if rates else None,
+            prevalence_assumed=body.get("prevalence_assumed"),
         )
 
     def to_json(self) -> dict[str, Any]:
         """Values for JSON, by the names of the fields."""
         return plain_fields(self)
+
+    @property
+    def shown_components(self) -> tuple[Component, ...]:
+        """The components whose probability is on the scale of the risk.
+
+        Results from before components were moved to the prevalence of the risk have none.
+        """
+        return tuple(
+            component
+            for component in self.components
+            if component.prevalence == self.prevalence
+        )
 
     def warns(self, code: str) -> bool:
         """Whether a warning of this code is among its warnings."""

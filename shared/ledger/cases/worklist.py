@@ -23,6 +23,14 @@ from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import aliased
 
 from shared.domain.jobs import JobState, Priority, Reason
+from shared.domain.results.fna import FnaOutcome
+from shared.domain.results.prediction import Verdict
+from shared.domain.results.statement import (
+    CutoffSide,
+    Statement,
+    StatementFacts,
+    make_statement,
+)
 from shared.ledger.audit.evidence import is_genuine
 from shared.ledger.clock import database_time
 from shared.ledger.jobs.backlog import REASON
@@ -97,6 +105,8 @@ ENTRY_COLUMNS = (
     ResultRow.risk,
     ResultRow.decision,
     ResultRow.fna,
+    ResultRow.body["fna"]["level"].astext.label("level"),
+    ResultRow.body["fna"]["outcome"].astext.label("fna_outcome"),
     ResultRow.body["warnings"].label("warnings"),
     is_genuine().label("is_genuine"),
 )
@@ -119,16 +129,46 @@ class WorklistEntry:
     attempts: int
     reason: str | None
     facts: dict[str, Any] | None
-    risk: float | None
     decision: str | None
-    fna: bool | None
+    statement: Statement | None
+    """What the result says; None without a result."""
     warnings: tuple[str, ...]
     malignant: bool | None
     source: str | None
     determined_on: date | None
     consent: bool | None
     stored_risk: float | None
-    """The risk by which the list is ordered, also if the result was altered and is not shown."""
+    """The risk by which the list is ordered, also if it is not shown because the case was referred
+    or its result altered.
+    """
+
+    @property
+    def risk(self) -> float | None:
+        """The risk, 0 to 1; None without an answer."""
+        return self.statement.risk if self.statement else None
+
+    @property
+    def fna(self) -> bool | None:
+        """Whether FNA is recommended; None without an answer."""
+        if self.statement is None or self.statement.fna is None:
+            return None
+        return self.statement.fna is FnaOutcome.DUE
+
+    @property
+    def fna_advice(self) -> FnaOutcome | None:
+        return self.statement.fna if self.statement else None
+
+    @property
+    def level(self) -> str | None:
+        return self.statement.level if self.statement else None
+
+    @property
+    def cutoff_side(self) -> CutoffSide | None:
+        return self.statement.side if self.statement else None
+
+    @property
+    def model_cautions(self) -> tuple[str, ...]:
+        return self.statement.cautions if self.statement else ()
 
     def position(self, order: Order) -> PagePosition:
         if order is Order.RISK and self.stored_risk is not None:
@@ -279,7 +319,9 @@ def _result_conditions(filters: WorklistFilter) -> list[ColumnElement[bool]]:
     if filters.decision is not None:
         conditions.append(ResultRow.decision == filters.decision)
     if filters.fna is not None:
+        # A referred case has no advice.
         conditions.append(ResultRow.fna == filters.fna)
+        conditions.append(ResultRow.decision != Verdict.REFER)
     return conditions
 
 
@@ -318,6 +360,21 @@ def _has_outcome(outcome: OutcomeFilter) -> ColumnElement[bool]:
     return outcomes.where(is_malignant, ~newer_outcomes.exists()).exists()
 
 
+def _statement(row: AnyRow, warnings: tuple[str, ...]) -> Statement | None:
+    if row.decision is None:
+        return None
+    outcome = FnaOutcome(row.fna_outcome) if row.fna_outcome else None
+    return make_statement(
+        StatementFacts(
+            decision=Verdict(row.decision),
+            risk=row.risk,
+            level=row.level,
+            fna=outcome,
+            warnings=warnings,
+        )
+    )
+
+
 def _entry(row: AnyRow) -> WorklistEntry:
     """A case whose result was altered has failed, and shows none."""
     warnings = tuple(warning["code"] for warning in row.warnings or ())
@@ -334,9 +391,8 @@ def _entry(row: AnyRow) -> WorklistEntry:
         attempts=row.attempts,
         reason=Reason.RESULT_CHANGED if is_altered else row.reason,
         facts=row.facts,
-        risk=None if is_altered else row.risk,
         decision=None if is_altered else row.decision,
-        fna=None if is_altered else row.fna,
+        statement=None if is_altered else _statement(row, warnings),
         warnings=() if is_altered else warnings,
         malignant=row.malignant,
         source=row.source,

@@ -111,6 +111,12 @@ def latest(session: Session, model_digest: str) -> GateJudgement | None:
     return _gate_judgement(row) if row else None
 
 
+def find(session: Session, gate_id: int | None) -> GateJudgement | None:
+    """The judgement with this id; None for None."""
+    row = session.get(GateJudgementRow, gate_id) if gate_id is not None else None
+    return _gate_judgement(row) if row else None
+
+
 def _select_of_model(model_digest: str) -> Select[GateJudgementRow]:
     return (
         select(GateJudgementRow)

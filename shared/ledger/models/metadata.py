@@ -1,5 +1,6 @@
 """A model's metadata: its card, and the reference against which drift is measured."""
 
+from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import select
@@ -17,6 +18,14 @@ class CardMissing(NotFound):
     )
 
 
+@dataclass(frozen=True, kw_only=True)
+class TrainingCounts:
+    """How many images a model was trained on, and how many of them are malignant."""
+
+    images: int
+    malignant: int
+
+
 class ModelMetadata:
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -27,6 +36,16 @@ class ModelMetadata:
         if row.card is None:
             raise CardMissing(name=row.name, version=row.version)
         return row.card
+
+    def training_counts(self, digest: str) -> TrainingCounts | None:
+        """The counts in a model's card; None for a model without one."""
+        card = self._session.scalar(
+            select(ModelRow.card).where(ModelRow.digest == digest)
+        )
+        data = (card or {}).get("data") or {}
+        if "images" not in data or "malignant" not in data:
+            return None
+        return TrainingCounts(images=data["images"], malignant=data["malignant"])
 
     def reference(self, digest: str) -> dict[str, Any] | None:
         """The reference as `shared.bundles.ledger_record.reference` computes it.

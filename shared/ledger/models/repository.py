@@ -10,16 +10,26 @@ from sqlalchemy.orm import Session
 
 from shared.domain.audit.events import Event
 from shared.domain.messages import Message
+from shared.domain.model_standing import ModelStanding
 from shared.domain.models import ModelUnknown, PromotionKind
 from shared.ledger.audit.repository import AuditTrail
 from shared.ledger.edit_conflicts import ETags
-from shared.ledger.models import gate_judgements, promotions
+from shared.ledger.models import (
+    gate_judgements,
+    promotions,
+    second_operator,
+    standing,
+)
 from shared.ledger.models.promotions import (
     AlreadyLive,
     LivePromotion,
     NoEarlierModel,
     Promotion,
     PromotionNeedsReason,
+)
+from shared.ledger.models.second_operator import (
+    PromotionNeedsPeople,
+    PromotionNeedsSecondOperator,
 )
 from shared.ledger.models.shadows import Shadows
 from shared.ledger.tables import ModelRow, PromotionRow
@@ -111,11 +121,14 @@ class Models:
     ) -> None:
         """Make a model live.
 
-        Without the gate's approval against the live model, a reason is required.
+        Without the gate's approval against the live model, a reason is required, and two people
+        where there are two operators: the first proposes, which is recorded. The transaction has
+        to be committed after `PromotionNeedsSecondOperator` too.
 
         Raises
         ------
-        EditConflict, ModelUnknown, AlreadyLive, PromotionNeedsReason
+        EditConflict, ModelUnknown, AlreadyLive, PromotionNeedsReason, PromotionNeedsPeople,
+        PromotionNeedsSecondOperator
         """
         promotions.lock_promotions(self._session, tags)
         row = self._session.get(ModelRow, digest)
@@ -132,6 +145,8 @@ class Models:
             raise PromotionNeedsReason(
                 objection=objection, least=promotions.MIN_REASON_CHARACTERS, name=name
             )
+        if objection and second_operator.is_needed(self._session):
+            self._check_second_operator(digest, live, actor, written_reason, objection)
         gate_id = judgement.id if judgement else None
         self._append(
             kind=PromotionKind.PROMOTE,
@@ -150,6 +165,10 @@ class Models:
             objection=objection.code if objection else None,
         )
         self._shadows.end_for_model(digest, Message("shadow-promoted"))
+
+    def standing(self, digest: str) -> ModelStanding:
+        """What results have to say of the model besides its bundle's own facts."""
+        return standing.model_standing(self._session, digest)
 
     def rollback(self, actor: str, reason: str | None, tags: ETags = None) -> str:
         """Make the model live again that was live before the present one; returns its digest.
@@ -197,6 +216,35 @@ class Models:
         live = self.live_digest()
         query = select(ModelRow).order_by(ModelRow.created_at.desc())
         return [_model(row, live) for row in self._session.scalars(query)]
+
+    def _check_second_operator(
+        self,
+        digest: str,
+        live: str | None,
+        actor: str,
+        reason: str,
+        objection: Message,
+    ) -> None:
+        """Record a proposal, unless another person has made it.
+
+        Raises
+        ------
+        PromotionNeedsPeople, PromotionNeedsSecondOperator
+        """
+        row = self._session.get_one(ModelRow, digest)
+        name = f"{row.name}/{row.version}"
+        if not second_operator.is_person(actor):
+            raise PromotionNeedsPeople(objection=objection, name=name)
+        if second_operator.is_proposed_by_another(self._session, digest, live, actor):
+            return
+        self._audit.record(
+            Event.MODEL_PROMOTION_PROPOSED,
+            model=digest,
+            before=live,
+            reason=reason,
+            objection=objection.code,
+        )
+        raise PromotionNeedsSecondOperator(objection=objection, name=name)
 
     def _next_version(self, name: str) -> int:
         last_version = func.coalesce(func.max(ModelRow.version), 0)

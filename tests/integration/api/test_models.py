@@ -219,3 +219,80 @@ def test_a_model_without_a_shadow_evaluation_has_no_report(operator):
 )
 def test_hospitals_cannot_see_or_change_models(operator, north, method, path):
     assert north.request(method, path).status_code == 403
+
+
+@pytest.fixture
+def operators(as_person, operator):
+    """The clients of two people who are operators; two models are stored and one is live."""
+    assert promote(operator, A).json()["live"]
+    return as_person(Role.OPERATOR), as_person(Role.OPERATOR)
+
+
+def test_two_operators_have_to_agree_against_the_gate_where_there_are_two(
+    operators, operator, gate, ledger
+):
+    first, second = operators
+    gate(B, GateVerdict.FAILED, A)
+    for _ in range(2):
+        answer = promote(first, B, reason=REASON)
+        assert (answer.status_code, answer.json()["code"]) == (
+            409,
+            "promotion-needs-second-operator",
+        )
+    by_key = promote(operator, B, reason=REASON)
+    assert by_key.json()["code"] == "promotion-needs-people"
+    assert promote(second, B, reason="because").json()["code"] == (
+        "promotion-needs-reason"
+    )
+    assert promote(second, B, reason=REASON).json()["live"]
+    with ledger.system_session("test") as session:
+        standing = session.models.standing(B)
+    assert (standing.gate, standing.objection) == ("overruled", "objection-failed")
+
+
+def test_a_proposal_ends_when_another_model_becomes_live(operators, gate):
+    first, second = operators
+    gate(B, GateVerdict.FAILED, A)
+    promote(first, B, reason=REASON)
+    promote(second, B, reason=REASON)
+    assert first.post("/v1/models/rollback").json()["digest"] == A
+    answer = promote(second, B, reason=REASON)
+    assert answer.json()["code"] == "promotion-needs-second-operator"
+
+
+def test_one_operator_is_enough_for_a_model_that_the_gate_passed(operators, gate):
+    first, _ = operators
+    gate(B, GateVerdict.PASSED, A)
+    assert promote(first, B).json()["live"]
+
+
+def test_the_standing_of_a_model_has_the_gates_word_and_the_locked_test(
+    operator, ledger
+):
+    rate = {"value": 0.9, "low": 0.7, "high": 0.97, "found": 18, "of": 20}
+    figures = {
+        "candidate": {
+            "sensitivity": rate,
+            "specificity": rate | {"value": None, "of": 0, "found": 0},
+            "auc": {"value": 0.8, "low": 0.7, "high": 0.9},
+        }
+    }
+    judgement = Judgement(GateVerdict.PASSED, (), figures, {})
+    with ledger.system_session("trainer") as session:
+        before = session.models.standing(A)
+        session.gate_judgements.record(A, None, None, None, judgement)
+    assert promote(operator, A).json()["live"]
+    with ledger.system_session("test") as session:
+        standing = session.models.standing(A)
+    assert (before.gate, before.test_auc) == ("not-asked", None)
+    assert (standing.gate, standing.objection) == ("passed", None)
+    assert (standing.test_sensitivity.count, standing.test_specificity) == (18, None)
+    assert standing.test_auc.value == 0.8
+
+
+def test_the_wallboard_says_what_results_of_the_live_model_say_of_it(
+    operator, ledger, gate
+):
+    promote(operator, A)
+    promote(operator, B, reason=REASON)
+    assert operator.get("/v1/wall").json()["model"]["cautions"] == ["gate-overruled"]

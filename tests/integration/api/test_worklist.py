@@ -238,3 +238,26 @@ def test_a_named_batch_makes_a_repeat_a_different_request(north):
 def test_a_label_that_is_too_long_is_refused(north):
     assert north.post("/v1/cases", **form(batch="b" * 64)).status_code == 202
     assert north.post("/v1/cases", **form(batch="b" * 65)).status_code == 422
+
+
+def test_a_referred_case_has_no_risk_and_no_advice_in_list_filter_and_csv(
+    north, ledger
+):
+    assert north.post("/v1/cases", **form(png(7), external_id="R")).status_code == 202
+    referred = result(
+        risk=0.7, decision=Verdict.REFER, fna=fna_advice(recommended=True), warnings=()
+    )
+    with ledger.system_session("w") as session:
+        lease = session.queue.claim("w", 1, LEASE, 5)
+        session.queue.finish(lease.token, DIGEST, {lease.jobs[0].id: referred})
+    (row,) = north.get("/v1/cases").json()["cases"]
+    assert (row["decision"], row["risk"], row["fna"]) == ("refer", None, None)
+    assert row["statement"]["answered"] is False
+    for filters in ("fna=true", "fna=false"):
+        assert external_ids(north.get(f"/v1/cases?{filters}")) == []
+    for filters in ("decision=refer", "order=risk"):
+        assert external_ids(north.get(f"/v1/cases?{filters}")) == ["R"]
+    text = north.get("/v1/cases.csv").content.decode("utf-8-sig")
+    (line,) = csv.DictReader(io.StringIO(text))
+    assert line["decision"] == "refer"
+    assert (line["risk"], line["fna"], line["level"]) == ("", "", "")

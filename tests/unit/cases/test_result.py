@@ -3,12 +3,15 @@ from dataclasses import replace
 import pytest
 
 from shared.cases.result import CaseFacts, HospitalSettings, ModelFacts, make_result
+from shared.domain.model_standing import LockedTestAuc, ModelStanding
 from shared.domain.results.findings import Finding
+from shared.domain.results.model_reference import GateStanding, ModelReference
 from shared.domain.results.prediction import Component, Prediction, Verdict
-from shared.domain.results.result import ModelReference, Timings
+from shared.domain.results.rates import CutoffRates, Rate, RateSource
+from shared.domain.results.result import Timings
 from shared.guidelines import DEFAULT_RULE, RULES
 from shared.imaging import Box
-from shared.statistics import Sigmoid
+from shared.statistics import OperatingPoint, Proportion, Sigmoid
 
 ON_IMAGE = Finding("roi-absent", "No ROI was given.")
 PREDICTION = Prediction(
@@ -26,7 +29,6 @@ CASE = CaseFacts(size_mm=14.5, measured_mm=None, found_roi=None, findings=(ON_IM
 SETTINGS = HospitalSettings(prevalence=0.5, fna_rule=DEFAULT_RULE)
 MODEL = ModelFacts(
     reference=ModelReference(name="light", version=2, digest="d" * 64),
-    synthetic=False,
     prevalence=0.5,
     calibration=Sigmoid(4.0, -2.0),
     operating_points=(),
@@ -48,7 +50,9 @@ def test_at_the_training_prevalence_the_risk_is_the_models_own():
     result = result_of()
     assert result.risk == pytest.approx(0.5)
     assert result.cutoff_risk == pytest.approx(0.5)
-    assert (result.components, result.model) == (PREDICTION.components, MODEL.reference)
+    (component,) = result.components
+    assert component == replace(PREDICTION.components[0], prevalence=0.5)
+    assert result.model == MODEL.reference
 
 
 def test_risk_and_cut_off_follow_the_hospitals_prevalence_and_the_decision_does_not():
@@ -103,7 +107,8 @@ def test_sizes_that_differ_too_much_are_both_in_the_warning(
 
 def test_the_warnings_of_a_duplicate_and_a_synthetic_model_come_last():
     case = replace(CASE, duplicate_of="1f0b8f5e")
-    result = result_of(case=case, model=replace(MODEL, synthetic=True))
+    drawn = replace(MODEL.reference, synthetic=True)
+    result = result_of(case=case, model=replace(MODEL, reference=drawn))
     assert codes(result) == ["roi-absent", "duplicate", "synthetic-model"]
     assert result.warnings[1].facts == {"case": "1f0b8f5e"}
 
@@ -122,3 +127,82 @@ def test_the_roi_between_calipers_is_in_pixels():
 def test_an_image_unlike_the_training_images_is_referred():
     referred = replace(PREDICTION, decision=Verdict.REFER)
     assert result_of(prediction=referred).decision is Verdict.REFER
+
+
+def test_components_are_on_the_scale_of_the_risk():
+    component = replace(PREDICTION.components[0], probability=PREDICTION.risk)
+    prediction = replace(PREDICTION, components=(component,))
+    for prevalence in (0.1, 0.5, 0.9):
+        settings = replace(SETTINGS, prevalence=prevalence)
+        result = result_of(settings=settings, prediction=prediction)
+        (shown,) = result.shown_components
+        assert shown.probability == pytest.approx(result.risk)
+        assert shown.prevalence == result.prevalence
+
+
+def test_a_prevalence_is_an_assumption_until_it_is_set():
+    assert result_of().prevalence_assumed is False
+    assumed = replace(SETTINGS, prevalence_assumed=True)
+    assert result_of(settings=assumed).prevalence_assumed is True
+
+
+def rates_of(source: RateSource) -> CutoffRates:
+    rate = Rate(value=0.9, low=0.6, high=0.98, count=9, of=10)
+    return CutoffRates(sensitivity=rate, specificity=rate, source=source)
+
+
+def test_only_the_models_own_cut_off_has_the_rates_of_the_locked_test():
+    test_rates = rates_of(RateSource.LOCKED_TEST)
+    share = Proportion(19, 20)
+    point = OperatingPoint(0.95, 0.4, True, share, Proportion(1, 2))
+    model = replace(MODEL, youden_rates=test_rates, operating_points=(point,))
+    assert result_of(model=model).cutoff_rates == test_rates
+    targeted = replace(SETTINGS, target_sensitivity=0.95)
+    rates = result_of(model=model, settings=targeted).cutoff_rates
+    assert rates.source is RateSource.CROSS_VALIDATION
+    assert (rates.sensitivity.value, rates.specificity.value) == (0.95, 0.5)
+    assert rates.sensitivity.low < 0.95 < rates.sensitivity.high
+
+
+def test_without_stored_rates_there_are_none():
+    assert result_of().cutoff_rates is None
+    empty = OperatingPoint(0.95, 0.4, True, Proportion(0, 0), Proportion(1, 2))
+    targeted = replace(SETTINGS, target_sensitivity=0.95)
+    model = replace(MODEL, operating_points=(empty,))
+    assert result_of(model=model, settings=targeted).cutoff_rates is None
+
+
+def test_what_is_to_be_known_of_the_model_is_among_the_warnings():
+    reference = replace(
+        MODEL.reference,
+        gate=GateStanding.OVERRULED,
+        training_images=130,
+        training_malignant=40,
+        cross_validated_auc=0.9,
+    )
+    standing = ModelStanding(
+        gate=GateStanding.OVERRULED,
+        objection="objection-failed",
+        test_auc=LockedTestAuc(value=0.7, low=0.6, high=0.8),
+    )
+    result = result_of(model=replace(MODEL, reference=reference, standing=standing))
+    facts = {warning.code: dict(warning.facts) for warning in result.warnings[1:]}
+    assert facts == {
+        "gate-overruled": {"objection": "objection-failed"},
+        "test-apart": {"cross_validated": 0.9, "test": 0.7, "low": 0.6, "high": 0.8},
+        "few-training-images": {"malignant": 40, "benign": 90},
+    }
+
+
+def test_a_model_of_many_images_whose_figures_agree_has_no_remark():
+    reference = replace(
+        MODEL.reference,
+        synthetic=False,
+        gate=GateStanding.PASSED,
+        training_images=200,
+        training_malignant=100,
+        cross_validated_auc=0.8,
+    )
+    standing = ModelStanding(test_auc=LockedTestAuc(value=0.7, low=0.6, high=0.8))
+    result = result_of(model=replace(MODEL, reference=reference, standing=standing))
+    assert codes(result) == ["roi-absent"]

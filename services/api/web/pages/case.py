@@ -12,7 +12,6 @@ from services.api.cases.similar import similar
 from services.api.dependencies import DependenciesDep
 from services.api.jobs.service import JobService
 from services.api.reports import sentences
-from services.api.reports.facts import SYNTHETIC
 from services.api.reports.sentences import Translate, translator
 from services.api.web.page import (
     PageHospitalSessionDep,
@@ -23,6 +22,7 @@ from services.api.web.page import (
 )
 from services.api.web.plots import case as plots_case
 from shared.domain.results.result import Result
+from shared.domain.results.statement import SYNTHETIC_MODEL, statement_of
 from shared.domain.roles import Permission
 
 router = page_router()
@@ -73,12 +73,10 @@ def result_facts(say: Translate, case: CaseView, result: Result) -> dict[str, An
     return {
         "result": result,
         "caliper_roi": caliper_roi,
-        "synthetic": result.warns(SYNTHETIC),
-        "warnings": [
-            sentences.warning(say, warning)
-            for warning in result.warnings
-            if warning.code != SYNTHETIC
-        ],
+        "statement": statement_of(result),
+        "synthetic": result.warns(SYNTHETIC_MODEL),
+        "model_warnings": sentences.model_warnings(say, result),
+        "warnings": sentences.case_warnings(say, result),
         "scale": plots_case.risk_scale(say, result),
         "outline": plots_case.outline(
             case.roi or caliper_roi, case.image["width"], case.image["height"]

@@ -33,6 +33,7 @@ from services.api.web.plots import models as plots_models
 from services.api.web.plots.models import RocCurve
 from shared.domain.reader_studies import Phase, StudyState
 from shared.domain.results.result import Result
+from shared.domain.results.statement import statement_of
 from shared.domain.roles import HOSPITAL_ROLES, Permission
 from shared.ledger import HospitalSession
 from shared.ledger.hospitals.repository import Caller
@@ -193,15 +194,11 @@ def roc_curves(analysis: Analysis | None, visitor: SignedInVisitor) -> dict[int,
 def answer_facts(translations: Translations, result: Result) -> dict[str, Any]:
     """SERA's answer in the visitor's language."""
     return {
-        "risk": sentences.percent(result.risk),
-        "decision": result.decision,
-        "advice": sentences.advice(translations, result.fna),
-        "advice_says": sentences.advice_sentence(translations, result.fna),
-        "rule": sentences.rule(translations, result.fna.rule) if result.fna else None,
-        "warnings": [
-            sentences.warning(translations, warning) for warning in result.warnings
-        ],
-        "model": result.model,
+        "sentences": sentences,
+        "result": result,
+        "statement": statement_of(result),
+        "model_warnings": sentences.model_warnings(translations, result),
+        "warnings": sentences.case_warnings(translations, result),
     }
 
 

@@ -12,6 +12,7 @@ from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
 from services.api.dependencies import DependenciesDep
+from services.api.reports.sentences import percent
 from services.api.web.page import (
     PageHospitalSessionDep,
     PageReader,
@@ -46,9 +47,8 @@ SYMBOLS = {
     "cancelled": "–",
     "benign": "○",
     "malignant": "●",
-    "refer": "?",
 }
-"""The symbol before a state or decision, so that a list can be skimmed without its colours."""
+"""The symbol before a state or outcome, so that a list can be skimmed without its colours."""
 WorklistPageQueryDep = Annotated[WorklistPageQuery, Query()]
 
 
@@ -114,6 +114,7 @@ def _facts(
         "may_record_outcome": visitor.may(Permission.SUBMIT),
         "may_erase": visitor.may(Permission.ADMINISTER),
         "symbols": SYMBOLS,
+        "percent": percent,
         "csv_url": f"/v1/cases.csv?{urlencode(filters)}",
         "first_page_url": first_page_url,
         "next_page_url": next_page_url,

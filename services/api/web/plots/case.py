@@ -30,13 +30,13 @@ def risk_scale(say: Translate, result: Result) -> str:
     filled = round(SPAN * result.risk, 1)
     bar = (
         f'<rect class="ground" x="{LEFT}" y="{TOP}" width="{SPAN}" height="{BAR_HEIGHT}"/>'
-        f'<rect class="risk {escape(result.decision)}" x="{LEFT}" y="{TOP}"'
+        f'<rect class="risk" x="{LEFT}" y="{TOP}"'
         f' width="{filled}" height="{BAR_HEIGHT}"/>'
     )
     bottom = TOP + BAR_HEIGHT
     prevalence = _mark(
         name="prevalence",
-        text=say("result.risk.prevalence", prevalence=percent(result.prevalence)),
+        text=sentences.prevalence_mark(say, result),
         share=result.prevalence,
         y=(TOP, bottom + 8),
         text_y=bottom + 22,
@@ -49,7 +49,9 @@ def risk_scale(say: Translate, result: Result) -> str:
         text_y=TOP - 14,
     )
     title = escape(say("result.risk.title"))
-    description = escape(sentences.scale_sentence(say, result))
+    description = escape(
+        f"{sentences.scale_sentence(say, result)} {sentences.prevalence_sentence(say, result)}"
+    )
     return (
         f'<svg class="plot scale" role="img" viewBox="0 0 {WIDTH} {HEIGHT}"'
         ' aria-labelledby="scale-title scale-desc">'

@@ -6,7 +6,7 @@ import { t } from "./words.js";
 import { normalizedName } from "./batch-csv.js";
 
 export const FINAL = ["done", "failed", "cancelled"];
-const COLOURS = { benign: "good", malignant: "bad", refer: "warn", refused: "bad", failed: "bad", unsized: "warn", unreadable: "warn", too_large: "warn", duplicate: "warn", busy: "warn" };
+const COLOURS = { refused: "bad", failed: "bad", unsized: "warn", unreadable: "warn", too_large: "warn", duplicate: "warn", busy: "warn" };
 const MAX_NAMES = 5;
 
 // A typed size in mm; unchanged if it is not a size.
@@ -76,9 +76,10 @@ export function paint(item) {
   const { state } = item;
   part(".name").textContent = item.name;
   part(".more").textContent = details(item);
+  part(".caution").textContent = (item.line?.statement?.cautions ?? []).map((code) => t(`common.caution.${code}`)).join(" · ");
   paintSize(item, part("input"), part(".odd"));
   part(".badge").textContent = result(item) ?? stateText(item, state);
-  part(".badge").className = `badge ${COLOURS[item.line?.decision ?? state] ?? ""}`;
+  part(".badge").className = `badge ${item.line?.statement?.tone ?? COLOURS[state] ?? ""}`;
   part("p.problem").textContent = state === "refused" ? item.problem?.message ?? "" : state === "failed" ? item.line?.message ?? "" : "";
   paintLinks(item, part, state);
 }
@@ -109,10 +110,11 @@ function stateText(item, state) {
 }
 
 function result(item) {
-  const { line } = item;
-  if (line?.state !== "done" || line.risk === null) return null;
-  const risk = t("common.percent", { value: Number((100 * line.risk).toPrecision(3)) });
-  return t("batch.result", { decision: t(`common.decision.${line.decision}`), risk });
+  const statement = item.line?.statement;
+  if (!statement) return null;
+  if (!statement.answered) return t("batch.no_answer");
+  const risk = t("common.percent", { value: Number((100 * statement.risk).toPrecision(3)) });
+  return [statement.level, t(`common.fna.${statement.fna}`), t("batch.risk", { risk }), t(`common.side.${statement.side}`)].filter(Boolean).join(" · ");
 }
 
 function details(item) {

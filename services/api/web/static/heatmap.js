@@ -44,12 +44,13 @@ export function mountHeatmap(figure, { caseId, words }) {
   });
 
   function show(maps) {
-    const layer = make("img", { className: "heatmap-layer", alt: "" });
+    const layer = make("img", { className: "heatmap-layer", alt: "", hidden: true });
     over.layer = layer;
     layer.style.opacity = INITIAL_OPACITY;
     layer.addEventListener("error", () => { status.textContent = words("heatmap.damaged"); });
     layer.addEventListener("load", () => { status.textContent = ""; });
     figure.append(layer);
+    const requested = new Set();
     const slider = make("input", { type: "range", min: 0, max: 100, step: 5, value: INITIAL_OPACITY * 100, id: `${id}-opacity` });
     const opacityText = make("output", { htmlFor: slider.id });
     const applyOpacity = () => {
@@ -61,14 +62,18 @@ export function mountHeatmap(figure, { caseId, words }) {
     applyOpacity();
     const description = make("div", {});
     description.setAttribute("aria-live", "polite");
-    panel.append(field(words("heatmap.opacity"), slider, opacityText));
-    if (maps.length > 1) panel.append(choice(maps, pick));
+    const strength = field(words("heatmap.opacity"), slider, opacityText), confirmed = maps.findIndex(isConfirmed);
+    panel.append(strength);
+    if (maps.length > 1) panel.append(choice(maps, Math.max(confirmed, 0), pick));
     panel.append(description);
-    pick(0);
-    slider.focus();
+    pick(Math.max(confirmed, 0));
+    (panel.querySelector("button") ?? slider).focus();
 
+    // A map that failed its deletion test is drawn only when the reader asks for it.
     function pick(number) {
-      const map = maps[number], [x, y, width, height] = map.roi.box;
+      const map = maps[number], [x, y, width, height] = map.roi.box, isDrawn = isConfirmed(map) || requested.has(number);
+      layer.hidden = strength.hidden = !isDrawn;
+      if (!isDrawn) return offer(map, () => { requested.add(number); pick(number); slider.focus(); });
       layer.src = map.heat;
       over.place = () => {
         const scaleX = image.clientWidth / image.naturalWidth, scaleY = image.clientHeight / image.naturalHeight;
@@ -80,11 +85,19 @@ export function mountHeatmap(figure, { caseId, words }) {
       description.replaceChildren(make("p", { className: "heatmap-label", textContent: label(map, words) }), legend(map, words),
         make("p", { className: "hint", textContent: faithfulness(map, words) }));
     }
+
+    function offer(map, draw) {
+      const draws = make("button", { type: "button", textContent: words("heatmap.draw") });
+      draws.addEventListener("click", draw);
+      description.replaceChildren(make("p", { className: "heatmap-label", textContent: label(map, words) }),
+        make("p", { className: "hint", textContent: faithfulness(map, words) }), draws);
+    }
   }
 
-  function choice(maps, pick) {
+  function choice(maps, chosen, pick) {
     const select = make("select", { id: `${id}-map` });
     maps.forEach((map, number) => select.append(make("option", { value: number, textContent: label(map, words) })));
+    select.value = String(chosen);
     select.addEventListener("change", () => pick(Number(select.value)));
     return field(words("heatmap.choose"), select);
   }
@@ -124,9 +137,11 @@ function legend(map, words) {
   return list;
 }
 
+const isConfirmed = (map) => map.faithfulness.area > 0;
+
 function faithfulness(map, words) {
   const { area, orders } = map.faithfulness;
-  return words(area > 0 ? "heatmap.faithful" : "heatmap.unfaithful", { area: area.toFixed(3), orders });
+  return words(isConfirmed(map) ? "heatmap.faithful" : "heatmap.unfaithful", { area: area.toFixed(3), orders });
 }
 
 function field(text, input, ...more) {

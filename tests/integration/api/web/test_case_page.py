@@ -50,7 +50,7 @@ def test_a_read_case_shows_everything_on_one_page(read_case, as_person, language
         "TR5",
         "K-TIRADS 2021",
         "squeezenet",
-        "73 %",
+        "44 %",
         "P-17",
         "9f2c" * 16,
         "<desc",

@@ -3,7 +3,8 @@ import pytest
 from pydicom import examples
 
 from shared.domain.jobs import JobState, Reason
-from shared.domain.results.result import ModelReference, RoiSource
+from shared.domain.results.model_reference import GateStanding
+from shared.domain.results.result import RoiSource
 from shared.errors import Unavailable
 from shared.guidelines import RULES
 from shared.imaging.photos import rectify_photo
@@ -28,7 +29,9 @@ def test_a_case_gets_a_result_with_every_field_of_the_contract(
     result = find(job).result
     assert 0 <= result.risk <= 1
     assert result.timings_ms.infer > 0
-    assert result.model == ModelReference(name="small", version=1, digest=digest)
+    model = result.model
+    assert (model.name, model.version, model.digest) == ("small", 1, digest)
+    assert (model.synthetic, model.gate) == (True, GateStanding.NOT_ASKED)
     assert {
         (component.network, component.classifier) for component in result.components
     } == {

@@ -1,6 +1,7 @@
 import ast
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from services.api.web.languages import TRANSLATIONS
 from shared.cases.result import SIZE_DIFFERS, SIZES_DIFFER, advise
 from shared.domain.results.findings import Finding
 from shared.domain.results.fna import FnaOutcome
+from shared.domain.results.rates import RateSource
+from shared.domain.results.statement import MODEL_CAUTIONS, statement_of
 from shared.guidelines import (
     DESCRIPTORS_EXAMPLE,
     GUIDELINES,
@@ -73,7 +76,7 @@ def _name_of(node: ast.expr) -> str:
 
 @pytest.mark.parametrize("language", Language)
 def test_every_warning_of_the_code_has_a_text(language):
-    codes = set(warning_codes())
+    codes = set(warning_codes()) | set(MODEL_CAUTIONS)
     assert {
         "under-10-mm",
         "synthetic-model",
@@ -104,6 +107,14 @@ def test_a_warning_keeps_its_figures_in_every_language():
     assert "20.1 mm" in korean
 
 
+def test_the_reason_of_a_referral_is_the_first_warning_of_a_case():
+    findings = [
+        Finding(code, code) for code in ("a", "synthetic-model", "b", "uncertain")
+    ]
+    answer = result(warnings=tuple(findings))
+    assert sentences.case_warnings(ENGLISH, answer) == ["uncertain", "a", "b"]
+
+
 def test_a_warning_without_a_text_or_without_its_figures_is_unchanged():
     for code in ("unheard-of", "size-differs"):
         assert sentences.warning(ENGLISH, Finding(code, "As written.")) == "As written."
@@ -131,7 +142,6 @@ def test_an_undecided_guideline_gives_no_advice():
         Composition.MIXED, Echogenicity.HYPOECHOIC, Orientation.WIDER, Margin.IRREGULAR
     )
     kwak = assess(nodule, 12, "Kwak-2011")
-    assert sentences.advice(ENGLISH, kwak) == "FNA: no advice"
     assert sentences.advice_sentence(ENGLISH, kwak).startswith("No advice")
 
 
@@ -153,13 +163,15 @@ def test_a_threshold_says_whether_it_has_to_be_exceeded():
 
 
 def test_the_scale_names_the_risk_at_the_cutoff():
-    assert "changes at 19 %" in sentences.scale_sentence(
+    assert "cut-off is at 19 %" in sentences.scale_sentence(
         ENGLISH, result(cutoff_risk=0.19)
     )
 
 
 def test_a_case_without_a_size_gets_no_advice_with_the_reason():
-    assert sentences.advice(ENGLISH, None) == "FNA: no advice"
+    statement = statement_of(result(fna=None))
+    assert sentences.fna_headline(ENGLISH, statement) == "no FNA advice"
+    assert sentences.headline(ENGLISH, statement) == "No suspicion level"
     assert "No size was given" in sentences.advice_sentence(ENGLISH, None)
     assert sentences.by_risk(None) == ()
 
@@ -167,6 +179,40 @@ def test_a_case_without_a_size_gets_no_advice_with_the_reason():
 def _keys_of(language: Language, prefix: str) -> set[str]:
     keys = TRANSLATIONS[language].keys()
     return {key.removeprefix(prefix) for key in keys if key.startswith(prefix)}
+
+
+@pytest.mark.parametrize("language", Language)
+def test_every_level_of_a_rule_by_risk_has_its_suspicion_in_words(language):
+    levels = {band.level for rule in RULES.values() for band in rule.bands}
+    keys = {level.replace(" ", "-") for level in levels}
+    assert keys == _keys_of(language, "result.suspicion.")
+
+
+@pytest.mark.parametrize("language", Language)
+def test_every_caution_about_a_model_has_a_short_form(language):
+    assert set(MODEL_CAUTIONS) == _keys_of(language, "common.caution.")
+
+
+def test_the_rates_of_a_cut_off_say_where_they_were_measured():
+    rates = result().cutoff_rates
+    by_source = {
+        source: sentences.rates_sentence(ENGLISH, replace(rates, source=source))
+        for source in RateSource
+    }
+    assert "not on a test set" in by_source[RateSource.CROSS_VALIDATION]
+    assert by_source[RateSource.LOCKED_TEST] == (
+        "On the locked test set, this cut-off has a sensitivity of 96 % (95 % interval 94 to "
+        "97 %) and a specificity of 52 % (95 % interval 49 to 55 %)."
+    )
+    assert "were not stored" in sentences.rates_sentence(ENGLISH, None)
+
+
+def test_a_referred_past_case_has_no_answer():
+    assert sentences.earlier_answer(ENGLISH, "refer", 0.42) == "no answer"
+    assert (
+        sentences.earlier_answer(ENGLISH, "benign", 0.42)
+        == "risk 42 %, below the cut-off"
+    )
 
 
 @pytest.mark.parametrize("language", Language)

@@ -2,11 +2,12 @@ from datetime import UTC, datetime
 
 import pytest
 
-from services.api.monitoring.schemas import MonitoredModelView, RateView
 from services.api.wallboard.schemas import (
     FailureView,
     FlowView,
     LaneView,
+    RateView,
+    WallboardModel,
     WallboardView,
     WallboardWindow,
     WallboardWorker,
@@ -20,7 +21,7 @@ from services.api.web.pages.wallboard import (
 )
 
 NOW = datetime(2026, 11, 25, 12, 31, tzinfo=UTC)
-MODEL = MonitoredModelView(digest="d" * 64, name="light", version=2)
+MODEL = WallboardModel(digest="d" * 64, name="light", version=2)
 REFER = RateView(value=None, low=0, high=1, count=0, of=0)
 
 

@@ -19,7 +19,7 @@ def by_class(figure: ElementTree.Element, name: str) -> ElementTree.Element | No
 
 def test_the_bar_ends_at_the_risk_and_the_marks_are_at_their_shares():
     figure = scale_figure()
-    assert float(by_class(figure, "risk malignant").get("width")) == pytest.approx(
+    assert float(by_class(figure, "risk").get("width")) == pytest.approx(
         0.42 * SPAN, abs=0.1
     )
     for name, share in (("cutoff", 0.19), ("prevalence", 0.23)):
@@ -29,7 +29,9 @@ def test_the_bar_ends_at_the_risk_and_the_marks_are_at_their_shares():
 
 
 def test_the_figure_has_a_description_in_words():
-    assert "the decision changes at 19 %" in scale_figure().find("desc").text
+    description = scale_figure().find("desc").text
+    assert "the model's cut-off is at 19 %" in description
+    assert "That is an assumption" in description
 
 
 @pytest.mark.parametrize("share", [0.0, 1.0])
