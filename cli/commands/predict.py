@@ -55,7 +55,7 @@ ManifestOption = Annotated[
     typer.Option(
         dir_okay=False,
         metavar="FILE",
-        help="CSV with the columns image,[mask],[size_mm]; paths relative to it.",
+        help="CSV with the columns image,[mask],[roi],[size_mm]; paths relative to it.",
     ),
 ]
 SizeMm = Annotated[
@@ -96,11 +96,15 @@ class NothingToPredict(InputError):
 
 @dataclass(frozen=True, kw_only=True)
 class ImageFile:
-    """One image to predict: its name on the command line, its files and the nodule's size."""
+    """One image to predict: its name on the command line, its files and the nodule's size.
+
+    `roi` is the JSON text of the manifest.
+    """
 
     name: str
     image: Path
     mask: Path | None = None
+    roi: str | None = None
     size_mm: float | None = None
 
 
@@ -185,6 +189,7 @@ def image_files(
                 name=row.name,
                 image=row.image,
                 mask=row.mask,
+                roi=row.fields.get("roi"),
                 size_mm=listed_size(row) or size_mm,
             )
             for row in table.rows
@@ -258,12 +263,14 @@ def prepare_file(
     """Prepare an image. Returns the nodule or the error, and the duration in milliseconds."""
     from shared.cases.prepare import prepare
     from shared.domain.regular_files import read_file
+    from shared.imaging import Roi
 
     started = time.perf_counter()
     nodule: Nodule | SeraError
     try:
         mask = read_file(file.mask) if file.mask else None
-        nodule = prepare(read_file(file.image), framing, mask=mask)
+        roi = Roi.parse(file.roi) if file.roi else None
+        nodule = prepare(read_file(file.image), framing, mask=mask, roi=roi)
     except SeraError as error:
         nodule = error
     return nodule, _elapsed_ms(started)

@@ -56,8 +56,8 @@ class HashedRow:
     """Bytes of these files."""
 
     @property
-    def nodule(self) -> tuple[str, str]:
-        return self.image, self.mask
+    def nodule(self) -> tuple[str, str, str]:
+        return self.image, self.mask, self.row.fields.get("roi", "")
 
     @property
     def line(self) -> dict[str, str]:
@@ -210,9 +210,11 @@ def import_rows(
     return Importer(api, dataset).import_rows(rows)
 
 
-def _contradictions(rows: Sequence[HashedRow]) -> dict[tuple[str, str], RowInvalid]:
+def _contradictions(
+    rows: Sequence[HashedRow],
+) -> dict[tuple[str, str, str], RowInvalid]:
     """Return the nodules that have both labels, under whatever names of files, and what to say."""
-    lines: dict[tuple[str, str], dict[bool, int]] = {}
+    lines: dict[tuple[str, str, str], dict[bool, int]] = {}
     for row in rows:
         labels = lines.setdefault(row.nodule, {})
         labels.setdefault(bool(row.row.malignant), row.row.line)

@@ -45,10 +45,12 @@ def load_nodule(objects: ObjectStore, image: LabelledImage, framing: Framing) ->
 def load_roi(
     objects: ObjectStore, image: LabelledImage, width: int, height: int
 ) -> Roi | None:
-    """Load the ROI that a person drew, as a mask or by its corners."""
+    """Load the ROI that a person drew: what the mask marks, else the corners."""
+    roi = Roi.parse(image.roi) if image.roi else None
     if image.mask_sha256:
-        return read_mask(objects.get(image.mask_sha256), width, height).roi
-    return Roi.parse(image.roi) if image.roi else None
+        mask = read_mask(objects.get(image.mask_sha256), width, height)
+        roi = mask.roi or roi
+    return roi
 
 
 def _key(image: LabelledImage) -> str:

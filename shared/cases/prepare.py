@@ -50,7 +50,7 @@ def prepare(
     data : the image file
     framing : how the model wants nodules cropped
     roi : the region of the nodule; without an ROI and a mask `crop` searches for one
-    mask : a mask image of the same size, instead of an ROI
+    mask : a mask image of the same size. What it marks is read instead of the ROI
     frame : the frame of a loop, from 1; None: the middle one
     source : `file`, or `photo` of a screen
     find_text : whether burnt-in text is looked for
@@ -72,7 +72,7 @@ def prepare(
             height, width = image.pixels.shape
             nodule_mask = read_mask(mask, width, height)
             image = image.with_findings(nodule_mask.findings)
-            roi = nodule_mask.roi
+            roi = nodule_mask.roi or roi
         return crop(image, roi, framing)
 
 

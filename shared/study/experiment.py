@@ -69,7 +69,7 @@ def run_experiment(
     SingleClass, TooFewSamples, NoReadableImages, FeaturesNotFinite
     """
     feasible, missing_rows = feasible_recipe(
-        recipe.with_calipers(folder.masked_share), weights, seed
+        recipe.with_calipers(folder.outlined_share), weights, seed
     )
     samples = folder.samples(recipe_framing(feasible))
     with TrainingContext(

@@ -21,7 +21,7 @@ from shared.domain.datasets.manifest import (
 from shared.domain.datasets.manifest import Row as ManifestRow
 from shared.domain.regular_files import FileUnreadable, read_file
 from shared.domain.training.states import Split
-from shared.imaging import Framing
+from shared.imaging import Framing, Roi, RoiInvalid, RoiTooSmall
 from shared.imaging.files import read_nodule
 from shared.learning import GroupInTrainAndTest, Sample, check_no_shared_groups
 from shared.statistics import ConstantScores, SingleClass, youden_cutoff
@@ -37,7 +37,7 @@ class LabelledImage:
 
     Attributes
     ----------
-    key : SHA-256 over the hashes of the image's and the mask's bytes
+    key : SHA-256 over the hashes of the image's and the mask's bytes, and the ROI
     pixels : SHA-256 of the image's bytes alone
     judgements : judgement by person: 0 for benign, 1 for malignant, or a rating
     """
@@ -48,6 +48,7 @@ class LabelledImage:
     pixels: str
     split: Split
     judgements: dict[str, float]
+    roi: Roi | None = None
 
     @property
     def name(self) -> str:
@@ -66,7 +67,13 @@ class LabelledImage:
 
         Samples with the same `patient` stay together in every split.
         """
-        load = partial(read_nodule, self.row.image, self.row.mask, framing)
+        load = partial(
+            read_nodule,
+            self.row.image,
+            mask=self.row.mask,
+            roi=self.roi,
+            framing=framing,
+        )
         return Sample(self.key, self.malignant, load, patient=patient, site=self.site)
 
 
@@ -134,10 +141,10 @@ class LabelledFolder:
         return _samples(self.images, framing)
 
     @property
-    def masked_share(self) -> float:
-        """Share of the images that come with a mask."""
-        masked = sum(image.row.mask is not None for image in self.images)
-        return masked / len(self.images)
+    def outlined_share(self) -> float:
+        """Share of the images that come with a mask or an ROI."""
+        outlined = [image for image in self.images if image.row.mask or image.roi]
+        return len(outlined) / len(self.images)
 
     @property
     def names_by_key(self) -> dict[str, str]:
@@ -296,15 +303,20 @@ def _labelled_image(row: ManifestRow) -> LabelledImage | str:
     try:
         pixels = hashlib.sha256(read_file(row.image)).hexdigest()
         mask = hashlib.sha256(read_file(row.mask)).hexdigest() if row.mask else ""
+        roi = Roi.parse(row.fields["roi"]) if "roi" in row.fields else None
     except FileUnreadable as error:
         return "{name} cannot be opened ({problem})".format(**error.facts)
+    except (RoiInvalid, RoiTooSmall) as error:
+        return str(error)
+    nodule = "/".join((pixels, mask, *([roi.to_json()] if roi else ())))
     return LabelledImage(
         row=row,
         malignant=bool(row.malignant),
-        key=hashlib.sha256(f"{pixels}/{mask}".encode()).hexdigest(),
+        key=hashlib.sha256(nodule.encode()).hexdigest(),
         pixels=pixels,
         split=Split(row.fields.get("split", Split.TRAIN)),
         judgements={reader: float(value) for reader, value in row.readers.items()},
+        roi=roi,
     )
 
 

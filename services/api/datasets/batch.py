@@ -32,7 +32,12 @@ from services.api.datasets.schemas import (
     Thumbnail,
     batch_report,
 )
-from services.api.datasets.service import check_name, find_dataset, labelled_image
+from services.api.datasets.service import (
+    check_name,
+    facts_roi,
+    find_dataset,
+    labelled_image,
+)
 from services.api.errors import error_item, validation_summary
 from services.api.table_uploads import MAX_TABLE_ROWS, table_source
 from shared.domain.datasets.manifest import (
@@ -48,6 +53,7 @@ from shared.domain.datasets.table_text import TableFault
 from shared.domain.messages import Message
 from shared.domain.results.findings import Finding
 from shared.errors import InputError, SeraError
+from shared.imaging import Roi
 from shared.ledger import SystemSession
 from shared.ledger.datasets.drafts import AddStatus
 from shared.ledger.datasets.labelled_image import LabelledImage
@@ -236,7 +242,7 @@ class BatchService:
         row_facts = facts(row)
         if is_hash_only(row, files):
             return _known_row(row, row_facts)
-        stored = self._files.store(*row_files(row, files))
+        stored = self._files.store(*row_files(row, files), facts_roi(row_facts))
         return PreparedRow(
             content=uploaded_content(stored.hashes),
             facts=row_facts,
@@ -250,7 +256,7 @@ class BatchService:
         row_facts = facts(row)
         if is_hash_only(row, files):
             return _known_row(row, row_facts)
-        checked = self._files.check(*row_files(row, files))
+        checked = self._files.check(*row_files(row, files), facts_roi(row_facts))
         thumbnail = None
         if self._first_lines.claim(row.line):
             thumbnail = thumbnail_base64(checked.pixels)
@@ -362,10 +368,14 @@ def row_files(row: Row, files: FilesByName) -> tuple[bytes, bytes | None]:
 
 
 def facts(row: Row) -> Facts:
+    """Raises RowInvalid, RoiInvalid, RoiTooSmall."""
     if row.malignant is None:
         raise RowInvalid(problem=Message("row-unlabelled"))
+    fields: dict[str, Any] = {"malignant": row.malignant, **row.fields}
+    if "roi" in row.fields:
+        fields["roi"] = Roi.parse(row.fields["roi"]).to_fields()
     try:
-        return Facts.model_validate({"malignant": row.malignant, **row.fields})
+        return Facts.model_validate(fields)
     except ValidationError as error:
         raise RowInvalid(problem=validation_summary(error.errors())) from error
 

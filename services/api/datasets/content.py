@@ -14,6 +14,7 @@ from shared.cases.decoder_pool import DecoderPool
 from shared.cases.deidentification import Deidentifier
 from shared.domain.results.findings import Finding
 from shared.errors import Unavailable
+from shared.imaging import Roi
 from shared.imaging.deidentify import CleanedFile
 from shared.ledger import SystemSession
 from shared.ledger.cases.cleaned_files import CleanedFileHashes
@@ -74,11 +75,17 @@ class ImageFiles:
         self._deidentifier = deidentifier
         self._decoder_pool = decoder_pool
 
-    def check(self, image: bytes, mask: bytes | None) -> CheckedFiles:
-        """Clean and decode image and mask. Raises InputError for a bad file, DecodersBusy."""
+    def check(
+        self, image: bytes, mask: bytes | None, roi: Roi | None = None
+    ) -> CheckedFiles:
+        """Clean and decode image and mask. Raises InputError for a bad file, RoiOutsideImage,
+        DecodersBusy.
+        """
         cleaned = self._deidentifier.clean(image)
         decoded = self._decoder_pool.decode(cleaned.data, frame=None, hospital_id=None)
         height, width = decoded.pixels.shape
+        if roi is not None:
+            roi.check_inside(width=width, height=height)
         findings = (*cleaned.findings, *decoded.findings)
         cleaned_mask = None
         mask_hashes = None
@@ -94,12 +101,14 @@ class ImageFiles:
             findings=unique_findings(findings),
         )
 
-    def store(self, image: bytes, mask: bytes | None) -> CheckedFiles:
-        """Check image and mask, then store the cleaned files. Raises InputError for a bad file.
+    def store(
+        self, image: bytes, mask: bytes | None, roi: Roi | None = None
+    ) -> CheckedFiles:
+        """Check image and mask, then store the cleaned files. Raises the errors of `check`.
 
         The upload limit applies to the original only: a cleaned loop may be larger.
         """
-        checked = self.check(image, mask)
+        checked = self.check(image, mask, roi)
         self._objects.put(checked.image.data)
         if checked.mask is not None:
             self._objects.put(checked.mask.data)

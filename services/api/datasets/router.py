@@ -56,6 +56,7 @@ from services.api.strict_requests import StrictRoute
 from services.api.text import OptionalText
 from shared.domain.training.states import Split
 from shared.domain.typed_sizes import MAX_MM
+from shared.imaging import Roi
 from shared.ledger import SystemSession
 
 router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["datasets"])
@@ -145,6 +146,13 @@ def labelled(
     site: Annotated[OptionalText, Form()] = None,
     size_mm: Annotated[float | None, Form(gt=0, le=MAX_MM, allow_inf_nan=False)] = None,
     tirads: Annotated[OptionalText, Form()] = None,
+    roi: Annotated[
+        str | None,
+        Form(
+            description='Where the nodule is, as JSON: `{"box": [x, y, width, height]}` or '
+            '`{"polygon": [[x, y], ...]}` in pixels of the upright image.'
+        ),
+    ] = None,
     split: Annotated[
         Split | None,
         Form(
@@ -159,6 +167,7 @@ def labelled(
         site=site,
         size_mm=size_mm,
         tirads=tirads,
+        roi=None if roi is None else Roi.parse(roi).to_fields(),
         split=split,
     )
     return Labelled(image=image.file, mask=mask.file if mask else None, facts=facts)

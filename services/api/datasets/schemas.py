@@ -44,6 +44,11 @@ class Facts(BaseModel):
     )
     size_mm: float | None = Field(None, gt=0, le=MAX_MM, allow_inf_nan=False)
     tirads: OptionalText = None
+    roi: dict[str, Any] | None = Field(
+        None,
+        description='Where the nodule is: `{"box": [x, y, width, height]}` or '
+        '`{"polygon": [[x, y], ...]}` in pixels of the upright image.',
+    )
     split: Split | None = Field(
         None, description="`test` images are never used for training."
     )

@@ -36,6 +36,7 @@ from services.api.datasets.schemas import (
 )
 from services.api.errors import error_item
 from shared.errors import Conflict, InputError
+from shared.imaging import Roi
 from shared.ledger import SystemSession
 from shared.ledger.datasets.consents import OutcomeImport
 from shared.ledger.datasets.labelled_image import LabelledImage
@@ -217,7 +218,8 @@ class ImageService:
         self._session.transaction.commit()
         image = labelled.image.read()
         mask = labelled.mask.read() if labelled.mask else None
-        stored = self._files.store(image, mask).hashes
+        roi = facts_roi(labelled.facts)
+        stored = self._files.store(image, mask, roi).hashes
         if self._idempotent is not None:
             self._idempotent.reserve()
         dataset = find_dataset(self._session, name).id
@@ -225,6 +227,10 @@ class ImageService:
         [content] = dataset_contents(self._session, [uploaded_content(stored)])
         row = labelled_image(content, labelled.facts, self._session.pseudonyms)
         return content.image_sha256, self._session.datasets.add(dataset, [row]) == 1
+
+
+def facts_roi(facts: Facts) -> Roi | None:
+    return None if facts.roi is None else Roi.parse(facts.roi)
 
 
 def check_name(name: str) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from shared.domain.datasets.table_text import TableFault
 from shared.domain.identity import identity_key
 
-OPTIONAL_COLUMNS = ("patient", "site", "size_mm", "split", "tirads")
+OPTIONAL_COLUMNS = ("roi", "patient", "site", "size_mm", "split", "tirads")
 KNOWN_COLUMNS = ("image", "mask", "malignant", *OPTIONAL_COLUMNS)
 READER_PREFIX = "reader_"
 """Start of the name of a column with the judgements of a person."""

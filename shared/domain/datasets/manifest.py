@@ -328,9 +328,9 @@ def _without_contradictions(
 ) -> list[Row | RefusedRow]:
     """Refuse every row of an image that has both labels, because either may be the right one.
 
-    Rows of one image with different masks are different nodules.
+    Rows of one image with different masks or ROIs are different nodules.
     """
-    lines: dict[tuple[str, str], dict[bool, int]] = {}
+    lines: dict[tuple[str, str, str], dict[bool, int]] = {}
     for result in results:
         if isinstance(result, Row) and result.malignant is not None:
             labels = lines.setdefault(_nodule_key(result), {})
@@ -339,7 +339,8 @@ def _without_contradictions(
 
 
 def _or_contradiction(
-    result: Row | RefusedRow, lines: Mapping[tuple[str, str], Mapping[bool, int]]
+    result: Row | RefusedRow,
+    lines: Mapping[tuple[str, str, str], Mapping[bool, int]],
 ) -> Row | RefusedRow:
     if isinstance(result, RefusedRow):
         return result
@@ -355,11 +356,11 @@ def label_contradiction(*, malignant: int, benign: int) -> Message:
     return Message("row-contradiction", {"malignant": malignant, "benign": benign})
 
 
-def _nodule_key(row: Row) -> tuple[str, str]:
-    """The image and the mask of a row, equal for `a.png` and `./a.png`."""
+def _nodule_key(row: Row) -> tuple[str, str, str]:
+    """The image, mask and ROI of a row, equal for `a.png` and `./a.png`."""
     paths = (posixpath.normpath(name) for name in (row.name, row.mask_name))
     image, mask = (unicodedata.normalize("NFC", path) for path in paths)
-    return image, mask
+    return image, mask, row.fields.get("roi", "")
 
 
 def length_problem(record: Record, columns: int) -> Message | None:

@@ -132,22 +132,22 @@ class Roi:
     def mask(self, crop_box: Box) -> NDArray[np.bool_]:
         """Return the ROI's pixels inside a crop, (crop_box.height, crop_box.width) bool.
 
-        A polygon's corners are pixel centres, and its outline belongs to it. Therefore a mask that
-        becomes an ROI and then a mask again stays the same.
+        A box stands for the ellipse inside it: nodules are round, and its corners are tissue
+        beside the nodule. A polygon's corners are pixel centres, and its outline belongs to it.
+        Therefore a mask that becomes an ROI and then a mask again stays the same.
         """
-        canvas = np.zeros((crop_box.height, crop_box.width), np.uint8)
         if self.box:
-            bounds = self.bounds
-            top = bounds.y - crop_box.y
-            left = bounds.x - crop_box.x
-            rows = slice(max(top, 0), top + bounds.height)
-            columns = slice(max(left, 0), left + bounds.width)
-            canvas[rows, columns] = 1
-        else:
-            corners = np.array(self._corners) - (crop_box.x, crop_box.y)
-            fixed_point = np.rint(corners * 2**SUBPIXEL_BITS).astype(np.int32)
-            cv2.fillPoly(canvas, [fixed_point], 1, shift=SUBPIXEL_BITS)
+            return _ellipse(self.box, crop_box)
+        canvas = np.zeros((crop_box.height, crop_box.width), np.uint8)
+        corners = np.array(self._corners) - (crop_box.x, crop_box.y)
+        fixed_point = np.rint(corners * 2**SUBPIXEL_BITS).astype(np.int32)
+        cv2.fillPoly(canvas, [fixed_point], 1, shift=SUBPIXEL_BITS)
         return canvas.astype(bool)
+
+    def to_fields(self) -> dict[str, object]:
+        """Return the values of `to_json`."""
+        fields: dict[str, object] = json.loads(self.to_json())
+        return fields
 
     def to_json(self) -> str:
         """Return the text that `parse` reads."""
@@ -174,6 +174,18 @@ class Roi:
             raise RoiInvalid(
                 problem="the polygon encloses next to nothing, or crosses itself"
             )
+
+
+def _ellipse(
+    box: tuple[float, float, float, float], crop_box: Box
+) -> NDArray[np.bool_]:
+    """Return the pixels of a crop whose centre is in the ellipse that a box encloses."""
+    left, top, width, height = box
+    columns = crop_box.x + np.arange(crop_box.width) + 0.5
+    rows = crop_box.y + np.arange(crop_box.height) + 0.5
+    x = (columns - left) / width * 2 - 1
+    y = (rows - top) / height * 2 - 1
+    return np.asarray(np.hypot(x, y[:, np.newaxis]) <= 1)
 
 
 def _parse_json(text: str) -> object:

@@ -19,7 +19,7 @@ from shared.networks import TapNetwork
 from shared.recipes import FeatureSet, HandcraftedFeatures, NetworkFeatures
 
 Array = NDArray[np.float32]
-PREPROCESSING_VERSION = 2
+PREPROCESSING_VERSION = 3
 """Part of every digest. A change of an extractor's arithmetic or of the crop raises it, so that
 features cached before the change are not used.
 """

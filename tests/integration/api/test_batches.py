@@ -67,6 +67,21 @@ def test_what_is_remarkable_about_image_and_mask_is_a_warning(send):
     assert found["frame-guessed"] == {"frames": 3, "frame": 2}
 
 
+def test_an_roi_is_stored_and_a_bad_one_is_refused(send, ledger):
+    cells = {
+        "a.png": '"{""box"": [10, 20, 40, 30]}"',
+        "b.png": '"{""box"": [100, 20, 40, 30]}"',
+        "c.png": "left",
+    }
+    lines = "".join(f"{name},1,{cell}\n" for name, cell in cells.items())
+    files = {name: png(seed) for seed, name in enumerate(cells, start=1)}
+    answer = send(f"image,malignant,roi\n{lines}".encode(), files)
+    assert codes(answer) == ["added", "roi-outside-image", "roi-invalid"]
+    with ledger.system_session("test") as session:
+        [image] = session.datasets.images(session.datasets.find("set").id)
+    assert image.roi == {"box": [10, 20, 40, 30]}
+
+
 def test_a_batch_is_added_and_a_repeat_is_known(send, operator, gateway, ledger):
     files = {"a.png": png(1), "a-mask.png": mask(1), "b.png": png(2)}
     lines = ["a.png,1,a-mask.png,P-1,north,test", "b.png,no,,P-2,north,"]

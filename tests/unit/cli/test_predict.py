@@ -10,7 +10,7 @@ from shared.cases.result import advise, risk_at
 from shared.domain.results.model_reference import GateStanding, ModelReference
 from shared.domain.results.result import Result
 from shared.guidelines import DEFAULT_RULE
-from shared.imaging import Framing
+from shared.imaging import Framing, Roi
 from shared.imaging.files import read_nodule
 from shared.phantoms import draw
 from tests.support.builders import encode
@@ -46,7 +46,7 @@ def test_json_holds_each_result_in_the_order_given(sera, bundle, images):
     code, stdout, _ = sera("predict --json --size-mm 14.5 --bundle", bundle, *names)
     answers = json.loads(stdout)
     loaded = load(bundle)
-    nodules = [read_nodule(Path(name), None, Framing(0.1)) for name in names]
+    nodules = [read_nodule(Path(name), framing=Framing(0.1)) for name in names]
     assert code == 0
     assert [answer.pop("image") for answer in answers] == names
     for answer, expected in zip(answers, loaded.predict(nodules), strict=True):
@@ -140,7 +140,7 @@ def test_a_manifest_gives_images_and_masks_after_those_named(sera, bundle, image
     code, stdout, _ = sera("predict --json", images / "0.png", *options)
     named, masked, broken, repeated = json.loads(stdout)
     outlined = load(bundle).predict(
-        [read_nodule(images / "2.png", images / "mask2.png", Framing(0.1))]
+        [read_nodule(images / "2.png", mask=images / "mask2.png", framing=Framing(0.1))]
     )[0]
     assert code == 1
     assert [answer["image"] for answer in (named, masked, broken, repeated)] == [
@@ -151,6 +151,19 @@ def test_a_manifest_gives_images_and_masks_after_those_named(sera, bundle, image
     ]
     assert masked["score"] == pytest.approx(outlined.score, abs=1e-6)
     assert repeated["score"] == pytest.approx(named["score"], abs=1e-6)
+
+
+def test_a_manifest_gives_the_roi(sera, bundle, images):
+    roi = Roi(box=(20, 30, 60, 50))
+    cell = roi.to_json().replace('"', '""')
+    (images / "rois.csv").write_text(f'image,roi\n0.png,"{cell}"\n1.png,nothing\n')
+    options = ("--manifest", images / "rois.csv", "--json")
+    code, stdout, _ = sera("predict", "--bundle", bundle, *options)
+    boxed, broken = json.loads(stdout)
+    nodule = read_nodule(images / "0.png", roi=roi, framing=Framing(0.1))
+    [expected] = load(bundle).predict([nodule])
+    assert (code, broken["error"]["code"]) == (1, "roi-invalid")
+    assert boxed["score"] == pytest.approx(expected.score, abs=1e-6)
 
 
 def test_batches_give_what_one_batch_gives(sera, bundle, images, monkeypatch):

@@ -43,6 +43,28 @@ def test_an_empty_mask_counts_as_none(open_folder):
     assert not nodule.has_outline
 
 
+ROI = '"{""box"": [10, 20, 40, 30]}"'
+
+
+def test_a_sample_is_cut_out_by_its_roi_if_the_mask_marks_nothing(open_folder):
+    folder = open_folder(
+        f"image,malignant,mask,roi\na.png,1,empty.png,{ROI}\nb.png,0,mask.png,{ROI}\n"
+    )
+    boxed, masked = (sample.load() for sample in folder.samples(Framing()))
+    assert boxed.pixels.shape == (30, 40)
+    assert masked.has_outline
+    assert masked.pixels.shape != boxed.pixels.shape
+    assert folder.outlined_share == 1.0
+
+
+def test_an_roi_is_part_of_the_key_and_a_bad_one_is_named_by_its_line(open_folder):
+    [plain] = open_folder("image,malignant\na.png,1\n").samples(Framing())
+    [boxed] = open_folder(f"image,malignant,roi\na.png,1,{ROI}\n").samples(Framing())
+    assert plain.key != boxed.key
+    with pytest.raises(RowInvalid, match=r"line 3.*not JSON"):
+        open_folder("image,malignant,roi\na.png,1,\nb.png,0,somewhere\n")
+
+
 def test_a_key_names_image_and_mask(open_folder):
     plain = open_folder("image,malignant\na.png,1\nb.png,0\n").samples(Framing())
     masked = open_folder("image,malignant,mask\na.png,1,mask.png\nb.png,0,\n").samples(

@@ -280,12 +280,21 @@ def test_other_columns_are_ignored_and_named() -> None:
         *("side", "mass", "mark", "date", "name", "patient_age", "patient_sex"),
         *("image_width", "size_mm_ap", "bi_rads", "eu_tirads", "reader"),
         *("diagnosis", "comment", "reader_", "case", "fold", "dataset"),
-        *("roi", "set", "split_1", "split_2", "tirads_2"),
+        *("set", "split_1", "split_2", "tirads_2"),
     ]
     cells = ",".join("x" for _ in names)
     manifest = parse(f"image,malignant,{','.join(names)},\na.png,1,{cells},\n")
     assert manifest.ignored_columns == (*names, f"#{len(names) + 3}")
     assert (len(manifest.rows), manifest.refused) == (1, ())
+
+
+def test_an_roi_is_read_from_its_cell_and_distinguishes_nodules() -> None:
+    rois = ('{"box": [4, 5, 60, 40]}', '{"box": [80, 5, 60, 40]}')
+    cells = ['"{}"'.format(roi.replace('"', '""')) for roi in rois]
+    lines = f"a.png,1,{cells[0]}\na.png,0,{cells[1]}\n"
+    manifest = parse(f"image,malignant,roi\n{lines}")
+    assert [row.fields["roi"] for row in manifest.rows] == list(rois)
+    assert manifest.refused == ()
 
 
 def test_a_name_that_is_meant_differently_counts_if_the_column_is_there() -> None:
