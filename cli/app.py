@@ -13,6 +13,7 @@ import typer
 from pydantic import ValidationError
 from typer.core import TyperCommand, TyperGroup
 
+from cli.output.printable import printable
 from shared.errors import SeraError
 
 if TYPE_CHECKING:
@@ -153,5 +154,5 @@ def main() -> None:
 
 
 def _fail(sentence: str) -> None:
-    print(f"SERA: {sentence}", file=sys.stderr)
+    print(f"SERA: {printable(sentence)}", file=sys.stderr)
     sys.exit(1)

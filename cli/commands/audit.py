@@ -11,6 +11,7 @@ from rich.console import Console
 from cli.commands import application
 from cli.connection import objects_url, open_ledger
 from cli.output import audit_findings
+from cli.output.printable import printable
 from cli.work import seals
 from shared.domain.audit.events import Event
 from shared.errors import SeraError
@@ -81,7 +82,9 @@ def verify(
         print(json.dumps(audit_findings.to_json(findings), indent=2))
     else:
         for sentence in audit_findings.sentences(findings, bool(trusted)):
-            Console().print(sentence, soft_wrap=True, highlight=False, markup=False)
+            Console().print(
+                printable(sentence), soft_wrap=True, highlight=False, markup=False
+            )
     if not findings.is_intact:
         raise typer.Exit(1)
 

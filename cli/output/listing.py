@@ -8,6 +8,8 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from cli.output.printable import printable
+
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 
 
@@ -29,4 +31,6 @@ def print_result(as_json: bool, facts: object, sentences: Iterable[str]) -> None
         print(json.dumps(facts, indent=2, default=str))
         return
     for sentence in sentences:
-        Console().print(sentence, soft_wrap=True, highlight=False, markup=False)
+        Console().print(
+            printable(sentence), soft_wrap=True, highlight=False, markup=False
+        )
