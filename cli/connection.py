@@ -3,6 +3,7 @@ readable sentence.
 """
 
 import os
+import re
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,7 @@ RESTART_TIMEOUT_S = 30.0
 RETRY_PAUSE_S = 0.5
 RATE_LIMIT_TIMEOUT_S = 900.0
 """How long a command waits in the queue of a rate-limited gateway."""
+SECONDS = re.compile("[0-9]{1,9}")
 IDEMPOTENCY_KEY_IN_USE = "idempotency-key-in-use"
 INTERRUPTED_REQUEST_ERRORS = (
     httpx2.ReadError,
@@ -188,10 +190,10 @@ class ApiClient:
         while True:
             response = self._send(method, path, **request)
             retry_after = response.headers.get("Retry-After", "")
-            waited_s = time.monotonic() - started
-            if not retry_after.isdigit() or waited_s > _retry_timeout_s(response):
+            left_s = _retry_timeout_s(response) - (time.monotonic() - started)
+            if not SECONDS.fullmatch(retry_after) or left_s < 0:
                 return response
-            time.sleep(int(retry_after))
+            time.sleep(min(int(retry_after), left_s))
 
     def _send(
         self, method: str, path: str, **request: Unpack[RequestWithHeaders]
@@ -208,7 +210,7 @@ def _parse_json(response: httpx2.Response) -> object:
     """Return the decoded body, or None if it is not JSON."""
     try:
         body: object = response.json()
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return body
 

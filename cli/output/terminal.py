@@ -16,9 +16,11 @@ from rich.segment import Segment
 from rich.style import Style
 
 CONTROL = re.compile(
-    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u061c\u2028\u2029\u202a-\u202e\u2066-\u2069]"
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u061c\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
 )
-"""Control characters C0 and C1 except line feed and tab, and those that reorder or break lines."""
+"""Control characters C0 and C1 except line feed and tab, those that reorder or break lines, and half
+characters, which cannot be written.
+"""
 REPLACEMENT = "\ufffd"
 
 

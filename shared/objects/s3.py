@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from types import TracebackType
 from typing import BinaryIO, Self, cast
+from xml.etree.ElementTree import ParseError
 
 import urllib3
 from minio import Minio
@@ -13,7 +14,7 @@ from minio.error import InvalidResponseError, MinioException, S3Error
 from shared.errors import SeraError, StorageFull
 from shared.objects.bucket import Bucket
 from shared.objects.errors import ObjectMissing, ObjectsRefused, ObjectsUnavailable
-from shared.objects.keys import check_key, check_prefix
+from shared.objects.keys import check_key, check_prefix, is_key
 from shared.objects.streams import Seekable
 
 CONNECT_TIMEOUT_S = 3.0
@@ -57,7 +58,7 @@ class S3Store:
     def write(self, key: str, source: Seekable, size: int) -> None:
         check_key(key)
         start = source.tell()
-        with self._translated_errors(key):
+        with self._translated_errors(key), self._readable_answers():
             try:
                 self._put(key, source, size)
             except S3Error as error:
@@ -82,7 +83,7 @@ class S3Store:
         check_key(key)
         with (
             self._translated_errors(key),
-            closing(self._client.get_object(self._bucket, key)) as response,
+            closing(self._get(key)) as response,
         ):
             try:
                 yield response
@@ -92,7 +93,7 @@ class S3Store:
     def exists(self, key: str) -> bool:
         check_key(key)
         try:
-            with self._translated_errors(key):
+            with self._translated_errors(key), self._readable_answers():
                 self._client.stat_object(self._bucket, key)
         except ObjectMissing:
             return False
@@ -101,7 +102,7 @@ class S3Store:
     def delete(self, key: str) -> None:
         check_key(key)
         try:
-            with self._translated_errors(key):
+            with self._translated_errors(key), self._readable_answers():
                 self._client.remove_object(self._bucket, key)
         except ObjectMissing:
             return
@@ -109,15 +110,20 @@ class S3Store:
     def keys(self, prefix: str = "") -> Iterator[str]:
         check_prefix(prefix)
         try:
-            with self._translated_errors(prefix):
+            with self._translated_errors(prefix), self._readable_answers():
                 entries = self._client.list_objects(
                     self._bucket, prefix=prefix, recursive=True
                 )
                 for entry in entries:
-                    if entry.object_name is not None:
-                        yield entry.object_name
+                    key = entry.object_name or ""
+                    if key.startswith(prefix) and is_key(key):
+                        yield key
         except ObjectMissing:
             return
+
+    def _get(self, key: str) -> urllib3.BaseHTTPResponse:
+        with self._readable_answers():
+            return self._client.get_object(self._bucket, key)
 
     def _put(self, key: str, source: Seekable, size: int) -> None:
         # The client declares a whole BinaryIO and calls only `read`.
@@ -137,6 +143,16 @@ class S3Store:
             # Another process may have created it in the meantime.
             if error.code != "BucketAlreadyOwnedByYou":
                 raise
+
+    @contextmanager
+    def _readable_answers(self) -> Iterator[None]:
+        """The client raises its parsers' errors for an answer that is damaged or no S3."""
+        try:
+            yield
+        except (ValueError, ParseError) as error:
+            raise ObjectsUnavailable(
+                problem=f"{self._address} does not speak S3"
+            ) from error
 
     @contextmanager
     def _translated_errors(self, key: str) -> Iterator[None]:
@@ -187,6 +203,7 @@ def _bounded_pool(timeout_s: float) -> urllib3.PoolManager:
         retries=_Retry(
             RETRIES,
             connect=1,
+            redirect=0,  # a signature is for one host, and images are for no other
             backoff_factor=0.2,
             status_forcelist=[500, 502, 503, 504],
             respect_retry_after_header=False,  # the header may say hours

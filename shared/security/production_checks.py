@@ -5,7 +5,7 @@
 
 import stat
 from collections.abc import Callable, Iterator
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import SplitResult, parse_qs, parse_qsl, unquote, urlsplit
 
 from shared.errors import SeraError
 from shared.security.loopback import is_loopback
@@ -23,6 +23,17 @@ WELL_KNOWN_SECRETS = {
     "postgrespostgres",
 }
 """Passwords that are long enough and are printed in the instructions of other software."""
+UNENCRYPTED_OPTIONS = {
+    ("sslmode", "disable"),
+    ("sslmode", "allow"),
+    ("ssl_cert_reqs", "none"),
+    ("ssl_cert_reqs", "optional"),
+    ("ssl_check_hostname", "false"),
+}
+"""Options of an address that turn TLS off, or leave unchecked who answers."""
+MIN_PROXY_PREFIX = {4: 8, 6: 16}
+"""The shortest prefix of a network of proxies, by the version of its addresses."""
+IPV4_IN_IPV6 = ipaddress.IPv6Network("::ffff:0:0/96")
 SettingWarning = str | None
 
 
@@ -117,10 +128,25 @@ def engine_secrets(settings: Settings) -> SettingWarning:
     )
 
 
+def engine_encryption(settings: Settings) -> SettingWarning:
+    """With TLS turned off, results and passwords cross the network unencrypted."""
+    open_engines = []
+    for name, url in _engine_urls(settings):
+        options = {(key, value.lower()) for key, value in parse_qsl(url.query)}
+        if _is_remote(url) and options & UNENCRYPTED_OPTIONS:
+            open_engines.append(name)
+    if not open_engines:
+        return None
+    return (
+        f"TLS is turned off, or not verified, in {' and '.join(sorted(open_engines))}. Use "
+        "sslmode=verify-full for the database, and rediss:// without ssl_ options for the broker"
+    )
+
+
 def plain_objects(settings: Settings) -> SettingWarning:
     """Without TLS, images cross the network unencrypted."""
     parts = urlsplit(settings.objects)
-    if parts.scheme != "s3" or "secure=true" in parts.query:
+    if parts.scheme != "s3" or set(parse_qs(parts.query).get("secure", ())) == {"true"}:
         return None
     if is_loopback(parts.hostname or ""):
         return None
@@ -128,11 +154,10 @@ def plain_objects(settings: Settings) -> SettingWarning:
 
 
 def trusted_proxies(settings: Settings) -> SettingWarning:
-    """If every X-Forwarded-For is trusted, a stranger chooses the address in the audit trail."""
-    networks = settings.trusted_proxies.split(",")
-    if any(network.strip().endswith("/0") for network in networks):
+    """If X-Forwarded-For of strangers is trusted, they choose the address in the audit trail."""
+    if any(map(_is_wide_network, settings.trusted_proxies.split(","))):
         return (
-            "SERA_TRUSTED_PROXIES trusts X-Forwarded-For from every address. "
+            "SERA_TRUSTED_PROXIES trusts X-Forwarded-For from far more addresses than a proxy has. "
             "Name the address of the proxy"
         )
     return None
@@ -156,6 +181,7 @@ CHECKS: tuple[Check, ...] = (
     default_home,
     database_role,
     engine_secrets,
+    engine_encryption,
     plain_objects,
     trusted_proxies,
     demo_people,
@@ -163,22 +189,48 @@ CHECKS: tuple[Check, ...] = (
 
 
 def _engine_urls(settings: Settings) -> Iterator[tuple[str, SplitResult]]:
-    for name in ("database_url", "broker_url", "objects_url"):
+    for name in ("database_url", "database_owner_url", "broker_url", "objects_url"):
         secret = getattr(settings, name)
         if secret:
             yield f"SERA_{name.upper()}", urlsplit(secret.get_secret_value())
 
 
 def _is_remote(url: SplitResult) -> bool:
-    """Whether the address is on another machine: no socket, no folder and no loopback address."""
-    host = url.hostname
-    return host is not None and not is_loopback(host)
+    """Whether the address is on another machine: no socket, no folder and no loopback address.
+
+    PostgreSQL takes the host, or several, from the parameters of the address as well.
+    """
+    parameters = parse_qs(url.query)
+    hosts = [host for host in (url.hostname,) if host is not None]
+    for name in ("host", "hostaddr"):
+        for value in parameters.get(name, ()):
+            hosts += value.split(",")
+    return any(
+        not host.startswith("/") and not _is_loopback_port(host) for host in hosts
+    )
+
+
+def _is_loopback_port(host: str) -> bool:
+    """Whether a host, with or without a port, is this machine."""
+    return is_loopback(host) or is_loopback(host.rpartition(":")[0].strip("[]"))
 
 
 def _has_weak_secret(url: SplitResult) -> bool:
-    secret = unquote(url.password or "")
+    passwords = parse_qs(url.query).get("password", ())
+    secret = unquote(url.password or "") or next(iter(passwords), "")
     return (
         len(secret) < MIN_SECRET_LENGTH
         or secret == unquote(url.username or "")
         or secret.lower() in WELL_KNOWN_SECRETS
     )
+
+
+def _is_wide_network(text: str) -> bool:
+    """Whether strangers are in the network. A text that is no network is refused elsewhere."""
+    try:
+        network = ipaddress.ip_network(text.strip())
+    except ValueError:
+        return False
+    if network.version == 6 and network.overlaps(IPV4_IN_IPV6):
+        return network.prefixlen < IPV4_IN_IPV6.prefixlen + MIN_PROXY_PREFIX[4]
+    return network.prefixlen < MIN_PROXY_PREFIX[network.version]

@@ -35,6 +35,30 @@ class Identities:
         self.header: dict[str, Any] = {"alg": "ES256", "kid": "one"}
         self.codes: dict[str, dict[str, str]] = {}
         self.issuer = ""
+        self.metadata_changes: dict[str, Any] = {}
+        self.published_keys: dict[str, Any] | None = None
+        self.answer: bytes | None = None
+        """What is answered to every question, if it is set."""
+        self.id_token: Any = None
+        self._answers = threading.Event()
+        self._answers.set()
+
+    @contextmanager
+    def silent(self) -> Iterator[None]:
+        """Connections are accepted meanwhile, and nothing is answered."""
+        self._answers.clear()
+        try:
+            yield
+        finally:
+            self._answers.set()
+
+    def wait_until_it_answers(self) -> None:
+        self._answers.wait()
+
+    def keys(self) -> dict[str, Any]:
+        if self.published_keys is not None:
+            return self.published_keys
+        return {"keys": [self.key.as_dict(private=False)]}
 
     def metadata(self) -> dict[str, Any]:
         paths = {
@@ -42,9 +66,11 @@ class Identities:
             "token_endpoint": "token",
             "jwks_uri": "keys",
         }
-        return {"issuer": self.issuer} | {
-            name: f"{self.issuer}/{path}" for name, path in paths.items()
-        }
+        return (
+            {"issuer": self.issuer}
+            | {name: f"{self.issuer}/{path}" for name, path in paths.items()}
+            | self.metadata_changes
+        )
 
     def authorize(self, request: dict[str, str]) -> str:
         """Where the browser is sent back to."""
@@ -67,7 +93,7 @@ class Identities:
 
     def exchange(
         self, fields: dict[str, str], authorization: str
-    ) -> dict[str, str] | None:
+    ) -> dict[str, Any] | None:
         """None for what a provider refuses: a wrong client, a used code, another verifier or
         address.
         """
@@ -87,7 +113,9 @@ class Identities:
         return {
             "access_token": "x",
             "token_type": "Bearer",
-            "id_token": self.token(request["nonce"]),
+            "id_token": self.token(request["nonce"])
+            if self.id_token is None
+            else self.id_token,
         }
 
     def token(self, nonce: str) -> str:
@@ -121,8 +149,8 @@ def identities() -> Iterator[Identities]:
                 self.send_header("Location", identities.authorize(_flat(url.query)))
                 self.send_header("Content-Length", "0")
                 return self.end_headers()
-            keys = {"keys": [identities.key.as_dict(private=False)]}
-            self._say(200, keys if url.path == "/keys" else identities.metadata())
+            facts = identities.keys() if url.path == "/keys" else identities.metadata()
+            self._say(200, facts)
 
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"])).decode()
@@ -132,7 +160,8 @@ def identities() -> Iterator[Identities]:
             self._say(200 if fields else 400, fields or {"error": "invalid_grant"})
 
         def _say(self, status: int, fields: dict[str, Any]) -> None:
-            body = json.dumps(fields).encode()
+            identities.wait_until_it_answers()
+            body = identities.answer or json.dumps(fields).encode()
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))

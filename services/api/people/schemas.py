@@ -9,8 +9,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.api.text import PlainText
 from shared.domain.roles import Role
 
+MAX_NAME_LENGTH = 100
 SignInName = Annotated[
-    PlainText, Field(min_length=3, max_length=100, pattern=r"^\s*[^\s]+\s*$")
+    PlainText,
+    Field(min_length=3, max_length=MAX_NAME_LENGTH, pattern=r"^\s*[^\s]+\s*$"),
 ]
 
 

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from services.api.dependencies import Dependencies
 from services.api.middleware.authentication import session_lifetime
+from services.api.people.schemas import MAX_NAME_LENGTH
 from services.api.session.attempts import GATEWAY
 from services.api.session.errors import (
     AccountDisabled,
@@ -26,7 +27,7 @@ from shared.errors import SeraError
 from shared.ledger import SystemSession
 from shared.ledger.audit.repository import ORIGIN
 from shared.ledger.people.oidc_states import OidcState
-from shared.ledger.people.repository import Person
+from shared.ledger.people.repository import Person, sign_in_name
 from shared.ledger.people.sessions import hash_token
 
 TOKEN_BYTES = 32
@@ -145,10 +146,11 @@ class OidcService:
 
 
 def _free_name(session: SystemSession, claims: Mapping[str, Any]) -> str | None:
-    """Return the first name from NAME_CLAIMS that no other person uses."""
+    """Return the first name from NAME_CLAIMS that is short enough and that no other person uses."""
     for claim in NAME_CLAIMS:
         for name in claim_values(claims, claim)[:1]:
-            if session.people.is_name_free(name):
+            is_short = len(sign_in_name(name)) <= MAX_NAME_LENGTH
+            if is_short and session.people.is_name_free(name):
                 return name
     return None
 

@@ -2,11 +2,15 @@
 responses.
 """
 
-from collections.abc import Mapping
+import json
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from operator import attrgetter
-from threading import Condition
+from threading import BoundedSemaphore, Condition
 from typing import Any, TypedDict, Unpack, cast
+from urllib.parse import urlsplit
 
 import httpx2
 from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
@@ -22,10 +26,17 @@ from services.api.session.errors import ProviderRefused
 from shared.errors import Unavailable
 from shared.ledger.people.oidc_states import OidcState
 from shared.observability.logs import log
+from shared.security.production_checks import is_loopback
 from shared.settings import Settings
 
 WELL_KNOWN = "/.well-known/openid-configuration"
 TIMEOUT_S = 10.0
+MAX_SIMULTANEOUS = 10
+"""Sign-ins that may wait for the provider at a time, a quarter of the gateway's threads. A silent
+provider then keeps no other request from its answer."""
+MAX_ANSWER_BYTES = 2**20
+MAX_SUBJECT_LENGTH = 255
+"""OpenID Connect Core 1.0, section 2."""
 METADATA_FRESH_S = 3600.0
 LEEWAY_S = 60
 SIGNATURE_ALGORITHMS = [
@@ -83,6 +94,7 @@ class IdentityProvider:
             maxsize=1, ttl=METADATA_FRESH_S
         )
         self._condition = Condition()
+        self._places = BoundedSemaphore(MAX_SIMULTANEOUS)
 
     def authorization_url(
         self, state: str, oidc_state: OidcState, callback_url: str
@@ -90,7 +102,8 @@ class IdentityProvider:
         """Return the address of the provider's sign-in page. Afterwards the browser returns to
         `callback_url`. Raises Unavailable.
         """
-        endpoint = self._metadata().facts["authorization_endpoint"]
+        with self._place():
+            endpoint = self._metadata().facts["authorization_endpoint"]
         url: str = prepare_grant_uri(
             endpoint,
             self._settings.oidc_client_id,
@@ -120,12 +133,23 @@ class IdentityProvider:
         }
         secret = self._settings.oidc_client_secret
         auth = (client_id, secret.get_secret_value()) if secret else None
-        endpoint = self._metadata().facts["token_endpoint"]
-        answer = self._request("POST", endpoint, data=body, auth=auth)
-        id_token = answer.get("id_token")
-        if not isinstance(id_token, str):
-            raise _refused("no-id-token")
-        return self._verify(id_token, oidc_state.nonce)
+        with self._place():
+            endpoint = self._metadata().facts["token_endpoint"]
+            answer = self._request("POST", endpoint, data=body, auth=auth)
+            id_token = answer.get("id_token")
+            if not isinstance(id_token, str):
+                raise _refused("no-id-token")
+            return self._verify(id_token, oidc_state.nonce)
+
+    @contextmanager
+    def _place(self) -> Iterator[None]:
+        """Be one of those that may wait for the provider. Raises Unavailable."""
+        if not self._places.acquire(blocking=False):
+            raise _unavailable()
+        try:
+            yield
+        finally:
+            self._places.release()
 
     def _verify(self, id_token: str, nonce: str) -> IdentityClaims:
         client_id = self._settings.oidc_client_id
@@ -142,9 +166,10 @@ class IdentityProvider:
             claims.validate(leeway=LEEWAY_S)
         except (JoseError, ValueError, TypeError, KeyError) as error:
             raise _refused(type(error).__name__) from error
-        return IdentityClaims(
-            issuer=self.issuer, subject=str(claims["sub"]), claims=dict(claims)
-        )
+        subject = claims["sub"]
+        if not _is_subject(subject):
+            raise _refused("subject")
+        return IdentityClaims(issuer=self.issuer, subject=subject, claims=dict(claims))
 
     def _decode(self, text: str) -> jwt.Token:
         """Decode a token with the provider's keys. If no key fits, the keys are fetched again
@@ -166,11 +191,16 @@ class IdentityProvider:
         """
         facts = self._request("GET", self.issuer + WELL_KNOWN)
         issuer = str(facts.get("issuer", "")).rstrip("/")
-        has_endpoints = all(map(facts.get, ENDPOINTS))
-        if issuer != self.issuer or not has_endpoints:
+        if issuer != self.issuer:
             raise _refused("another-issuer")
+        if not all(_is_endpoint(facts.get(name)) for name in ENDPOINTS):
+            raise _refused("endpoints")
         keys = cast(KeySetSerialization, self._request("GET", facts["jwks_uri"]))
-        return Metadata(facts=facts, keys=KeySet.import_key_set(keys))
+        try:
+            key_set = KeySet.import_key_set(keys)
+        except (JoseError, ValueError, TypeError, KeyError, AttributeError) as error:
+            raise _refused("keys") from error
+        return Metadata(facts=facts, keys=key_set)
 
     def _request(
         self, method: str, url: str, **parts: Unpack[TokenRequest]
@@ -179,17 +209,55 @@ class IdentityProvider:
         because their target would receive the secret.
         """
         try:
-            answer = httpx2.request(
-                method, url, timeout=TIMEOUT_S, follow_redirects=False, **parts
-            )
-            body = answer.json()
-        except (httpx2.HTTPError, ValueError) as error:
-            raise Unavailable(service="The provider of identities") from error
-        if not answer.is_success or not isinstance(body, dict):
-            raise _refused(f"http-{answer.status_code}")
+            status, content = _exchange_bytes(method, url, **parts)
+            body = json.loads(content)
+        except (httpx2.HTTPError, ValueError, RecursionError) as error:
+            raise _unavailable() from error
+        if status >= 300 or not isinstance(body, dict):
+            raise _refused(f"http-{status}")
         return body
+
+
+def _exchange_bytes(
+    method: str, url: str, **parts: Unpack[TokenRequest]
+) -> tuple[int, bytes]:
+    """Return status and body of the response. Raises Unavailable for a long or slow body."""
+    deadline = time.monotonic() + TIMEOUT_S
+    body = bytearray()
+    with httpx2.stream(
+        method, url, timeout=TIMEOUT_S, follow_redirects=False, **parts
+    ) as answer:
+        for chunk in answer.iter_bytes():
+            body += chunk
+            if len(body) > MAX_ANSWER_BYTES or time.monotonic() > deadline:
+                raise _unavailable()
+    return answer.status_code, bytes(body)
+
+
+def _is_endpoint(url: object) -> bool:
+    """Whether the address may get a code or the client's secret: over TLS, or on this machine."""
+    if not isinstance(url, str):
+        return False
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    host = parts.hostname or ""
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+
+
+def _is_subject(claim: object) -> bool:
+    return (
+        isinstance(claim, str)
+        and claim.isprintable()
+        and 0 < len(claim) <= MAX_SUBJECT_LENGTH
+    )
 
 
 def _refused(reason: str) -> ProviderRefused:
     log().warning("oidc.refused", why=reason)
     return ProviderRefused()
+
+
+def _unavailable() -> Unavailable:
+    return Unavailable(service="The provider of identities")

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Protocol
 from uuid import UUID
 
-from sqlalchemy import Select, and_, select, text
+from sqlalchemy import BigInteger, Select, and_, bindparam, select, text
 from sqlalchemy.orm import Session
 
 from shared.domain.audit.chain import NO_PREVIOUS_HASH, Seal, chain_name, format_time
@@ -48,14 +48,16 @@ LOST_HEADS = text(
     FROM {CHAINS} c
     CROSS JOIN LATERAL (
         SELECT chain, number, hash FROM audit_heads
-        WHERE chain = c.chain ORDER BY series DESC LIMIT 1) h
+        WHERE chain = c.chain AND series <= coalesce(:series, series)
+        ORDER BY series DESC LIMIT 1) h
     WHERE NOT EXISTS (
         SELECT FROM audit_events e
         WHERE e.chain = h.chain AND e.number = h.number AND e.hash = h.hash)
     LIMIT 1
     """
-)
-"""Sealed events that are not there as they were sealed."""
+).bindparams(bindparam("series", type_=BigInteger()))
+"""Sealed events that are not there as they were sealed, by the last seal of each chain up to one of
+the series, or NULL for all."""
 
 
 class SealsInterrupted(SeraError):
@@ -175,12 +177,15 @@ class Seals:
         """Raises SealsInterrupted."""
         for finding in check_witnesses(self.find_in_series, witnesses):
             raise SealsInterrupted(finding=finding.sentence)
-        lost = self._session.execute(LOST_HEADS).first()
-        if lost:
-            finding = make_finding(
-                Fault.REPLACED, lost.chain, first=lost.number, last=lost.number
-            )
-            raise SealsInterrupted(finding=finding.sentence)
+        # After the last seal that was put down, anybody may have added seals of a key of their own.
+        last_numbers = {None, *(witness.number for witness in witnesses)}
+        for number in last_numbers:
+            lost = self._session.execute(LOST_HEADS, {"series": number}).first()
+            if lost:
+                finding = make_finding(
+                    Fault.REPLACED, lost.chain, first=lost.number, last=lost.number
+                )
+                raise SealsInterrupted(finding=finding.sentence)
 
     def _add_to_series(
         self, heads: Sequence[AnyRow], now: datetime, signer: Signer

@@ -1,10 +1,10 @@
 """An operator's view of the queue: waiting jobs, running jobs, dead letters."""
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import func, literal, literal_column, select
+from sqlalchemy import and_, func, literal, literal_column, or_, select
 from sqlalchemy.orm import Session
 
 from shared.domain.jobs import Reason
@@ -15,6 +15,15 @@ QUEUED = JobRow.state == literal_column("'queued'")
 RUNNING = JobRow.state == literal_column("'running'")
 FAILED = JobRow.state == literal_column("'failed'")
 """The states are literals, not parameters, so that PostgreSQL uses the partial indexes."""
+CLOCK_TOLERANCE = timedelta(minutes=1)
+IS_AHEAD = JobRow.updated_at > NOW + CLOCK_TOLERANCE
+"""The clock was set back since the job changed, so that its times are in the future."""
+IS_DUE = or_(JobRow.available_at <= NOW, IS_AHEAD)
+IS_EXPIRED = or_(
+    JobRow.lease_until < NOW,
+    and_(IS_AHEAD, JobRow.lease_until > NOW + CLOCK_TOLERANCE),
+)
+"""A live worker renews its lease by the clock as it is now."""
 REASON = func.coalesce(JobRow.reason, literal_column(f"'{Reason.INTERNAL}'"))
 
 
@@ -119,7 +128,7 @@ class Backlog:
 
     def count_expired(self) -> int:
         """Count the running jobs whose lease ran out and that are not back in the queue yet."""
-        query = select(func.count()).where(RUNNING, JobRow.lease_until < NOW)
+        query = select(func.count()).where(RUNNING, IS_EXPIRED)
         return self._session.scalars(query).one()
 
     def dead_letter_summaries(self) -> list[DeadLetterSummary]:

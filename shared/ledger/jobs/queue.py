@@ -28,7 +28,14 @@ from shared.domain.jobs import JobState, Reason, source_states
 from shared.domain.messages import to_json
 from shared.domain.results.result import Result
 from shared.ledger.audit.repository import AuditEntry, AuditTrail
-from shared.ledger.jobs.backlog import FAILED, QUEUED, RUNNING
+from shared.ledger.jobs.backlog import (
+    CLOCK_TOLERANCE,
+    FAILED,
+    IS_DUE,
+    IS_EXPIRED,
+    QUEUED,
+    RUNNING,
+)
 from shared.ledger.jobs.lease import ClaimedJob, Failure, Lease
 from shared.ledger.jobs.repository import FAIRNESS_WINDOW, NOTIFICATION
 from shared.ledger.models.promotions import LATEST_PROMOTION, LivePromotion
@@ -59,7 +66,8 @@ CANDIDATES = text(
         CROSS JOIN LATERAL (
             SELECT id, urgent, queued_at FROM jobs
             WHERE hospital_id = h.id AND state = 'queued' AND attempts = 0
-                AND available_at <= clock_timestamp()
+                AND (available_at <= clock_timestamp()
+                     OR updated_at > clock_timestamp() + :tolerance)
             ORDER BY urgent DESC, queued_at, id LIMIT :max_jobs) c
         CROSS JOIN LATERAL (
             SELECT count(*) AS jobs FROM jobs
@@ -80,8 +88,6 @@ send cases goes ahead of a hospital that was served before, until both have been
 A job whose worker was lost is never a candidate, because such a job is claimed alone.
 """
 
-IS_DUE = JobRow.available_at <= NOW
-IS_EXPIRED = JobRow.lease_until < NOW
 LIVE_DIGEST = LATEST_PROMOTION.with_only_columns(PromotionRow.model_digest)
 LIVE_NUMBER = LATEST_PROMOTION.with_only_columns(PromotionRow.id)
 STATUS = select(
@@ -235,6 +241,7 @@ class JobQueue:
             state=case((is_spent, JobState.FAILED), else_=JobState.QUEUED),
             reason=case((is_spent, Reason.WORKER_LOST)),
             facts=case((is_spent, literal({}, JSONB))),
+            available_at=func.least(JobRow.available_at, NOW),
         )
         self._record(moved, _reclaim_event, why="worker-lost")
         return len(moved)
@@ -353,7 +360,11 @@ class JobQueue:
         )
 
     def _fair_ids(self, max_jobs: int) -> list[UUID]:
-        parameters = {"max_jobs": max_jobs, "window": FAIRNESS_WINDOW}
+        parameters = {
+            "max_jobs": max_jobs,
+            "window": FAIRNESS_WINDOW,
+            "tolerance": CLOCK_TOLERANCE,
+        }
         return list(self._session.scalars(CANDIDATES, parameters))
 
     def _suspect_ids(self) -> list[UUID]:

@@ -18,6 +18,7 @@ from shared.ledger.tables import PersonRow, SessionRow
 TOKEN_BYTES = 32
 NOW = func.clock_timestamp()
 USE_NOTED_EVERY = timedelta(minutes=1)
+CLOCK_TOLERANCE = timedelta(minutes=1)
 RETENTION = timedelta(days=7)
 """How long the row of an expired session is kept."""
 
@@ -28,7 +29,10 @@ IS_VALID: ColumnElement[bool] = and_(
     SessionRow.generation == PersonRow.generation,
     PersonRow.disabled_at.is_(None),
 )
-IS_NOT_IDLE: ColumnElement[bool] = SessionRow.idle_at > NOW
+IS_NOT_IDLE: ColumnElement[bool] = and_(
+    SessionRow.idle_at > NOW, SessionRow.seen_at <= NOW + CLOCK_TOLERANCE
+)
+"""If the clock was set back since the last use, nobody knows how long ago that was."""
 
 
 @dataclass(frozen=True)

@@ -33,6 +33,7 @@ from shared.ledger.audit.repository import AuditEntry, AuditTrail
 from shared.ledger.datasets.pseudonyms import Pseudonyms
 from shared.ledger.people.repository import (
     FREE_ATTEMPTS,
+    MAX_LOCK_S,
     NEXT_GENERATION,
     NOW,
     UNLOCKED,
@@ -43,6 +44,7 @@ from shared.ledger.tables import PersonRow, SignInRateLimitRow, UnknownNameRow
 
 RETENTION = timedelta(days=1)
 """How long the attempts of an address, or with an unknown name, are stored."""
+LONGEST_LOCK = timedelta(seconds=MAX_LOCK_S, minutes=1)
 CODE_MISSING = "code-missing"
 """The password was right, but the attempt had no code of the authenticator."""
 NETWORK_BITS = 64
@@ -306,7 +308,12 @@ def _locked_attempt(name: str, lock_left_s: float) -> SignInAttempt:
 def _is_unlocked(
     table: type[PersonRow | UnknownNameRow],
 ) -> ColumnElement[bool]:
-    return or_(table.locked_until.is_(None), table.locked_until <= NOW)
+    """A lock that ends later than any lock lasts is of a clock that was set back since."""
+    return or_(
+        table.locked_until.is_(None),
+        table.locked_until <= NOW,
+        table.locked_until > NOW + LONGEST_LOCK,
+    )
 
 
 def _lock_left_s(

@@ -32,10 +32,14 @@ NOW = func.clock_timestamp()
 TRAINER_LOST = "trainer-lost"
 STEP_DONE = "step-done"
 
-FROM_READY_STEPS = """
+CLOCK_TOLERANCE = timedelta(minutes=5)
+"""A time that lies further in the future than any delay and any renewal is of a clock that was set
+back since."""
+FROM_READY_STEPS = f"""
     FROM run_steps s JOIN training_runs r ON r.id = s.run_id
     WHERE r.state IN ('queued', 'running') AND s.state = 'waiting'
-      AND s.available_at <= clock_timestamp()
+      AND (s.available_at <= clock_timestamp() OR s.available_at
+           > clock_timestamp() + interval '{CLOCK_TOLERANCE.total_seconds()} s')
       AND NOT EXISTS (
         SELECT 1 FROM run_steps before
         WHERE before.run_id = s.run_id AND before.state <> 'done'
@@ -151,8 +155,12 @@ class Steps:
 
         If a step is out of attempts, its run fails.
         """
+        latest_start = NOW + CLOCK_TOLERANCE
+        is_ahead = (RunStepRow.started_at > latest_start) & (
+            RunStepRow.lease_until > latest_start
+        )
         is_expired = RunStepRow.lease_until < NOW
-        is_abandoned = is_expired | RunStepRow.owner.in_(lost_owners)
+        is_abandoned = is_expired | is_ahead | RunStepRow.owner.in_(lost_owners)
         query = (
             select(RunStepRow.run_id, RunStepRow.name, RunStepRow.attempts)
             .where(RunStepRow.state == StepState.RUNNING, is_abandoned)

@@ -90,6 +90,26 @@ def test_an_unknown_name_is_locked_like_a_known_one(browser, make_person):
     assert answers_by_name["nobody"][-1] == (429, "sign-in-locked")
 
 
+@pytest.mark.parametrize("name", ["reader-1", "nobody"])
+def test_a_lock_of_a_clock_that_was_ahead_does_not_last_until_that_time(
+    browser, make_person, ledger, name
+):
+    make_person(name="reader-1")
+    page = browser()
+    for _ in range(FREE_ATTEMPTS):
+        sign_in(page, name, "wrong")
+    assert sign_in(page, name, "wrong").status_code == 429
+    with ledger.engine.begin() as connection:
+        for table in ("people", "strangers"):
+            connection.execute(
+                text(
+                    f"UPDATE {table} SET locked_until = locked_until + interval '1 day'"
+                )
+            )
+    assert sign_in(page, name, "wrong").status_code == 401
+    assert sign_in(page, name, "wrong").status_code == 429
+
+
 def test_simultaneous_guesses_get_no_extra_attempts(browser, make_person, ledger):
     make_person(name="reader-1")
     pages = [browser() for _ in range(12)]

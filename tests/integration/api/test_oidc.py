@@ -3,7 +3,9 @@
 import ssl
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from functools import cache
+from itertools import islice
 from urllib.parse import parse_qs, urlsplit
 
 import httpx2
@@ -21,7 +23,10 @@ from tests.support.builders import form
 from tests.support.identity_provider import CLIENT, SECRET, Identities, identities
 
 CLAIMS = {"sera_role": "submitter", "sera_hospital": "north"}
-
+SIMULTANEOUS_SIGN_INS = 80
+"""More than the gateway has threads."""
+ENOUGH_REFUSED = 40
+ANSWER_S = 60.0
 
 LOAD_AUTHORITIES = cache(ssl.create_default_context)
 """Reads the certificates of all authorities once.
@@ -350,6 +355,100 @@ def test_an_unavailable_provider_and_a_wrong_issuer_are_reported(
         unavailable.get("/v1/session/oidc").headers["Location"]
         == "/sign-in?problem=unavailable"
     )
+
+
+def test_a_silent_provider_keeps_nobody_else_from_an_answer(
+    open_browser, provider, make_key
+):
+    headers = {"Authorization": f"Bearer {make_key()}"}
+    browser = open_browser(sign_ins_per_minute=10_000)
+    with ThreadPoolExecutor(SIMULTANEOUS_SIGN_INS) as pool:
+        with provider.silent():
+            sign_ins = [
+                pool.submit(browser.get, "/v1/session/oidc")
+                for _ in range(SIMULTANEOUS_SIGN_INS)
+            ]
+            refused = list(islice(as_completed(sign_ins, ANSWER_S), ENOUGH_REFUSED))
+            session = pool.submit(browser.get, "/v1/session", headers=headers)
+            assert session.result(ANSWER_S).status_code == 200
+        locations = [answer.result().headers["Location"] for answer in refused]
+        assert set(locations) == {"/sign-in?problem=unavailable"}
+    assert (
+        browser.get("/v1/session/oidc").headers["Location"].startswith(provider.issuer)
+    )
+
+
+@pytest.mark.parametrize("body", [b"[" * 200_000, b" " * 2**21, b'{"issuer":' * 50_000])
+def test_a_huge_or_nested_answer_of_the_provider_is_reported(
+    open_browser, provider, body
+):
+    provider.answer = body
+    location = open_browser().get("/v1/session/oidc").headers["Location"]
+    assert location == "/sign-in?problem=unavailable"
+
+
+UNUSABLE_METADATA = (
+    {"jwks_uri": 1},
+    {"jwks_uri": "no address"},
+    {"jwks_uri": "file:///etc/passwd"},
+    {"authorization_endpoint": ["a"]},
+    {"authorization_endpoint": "javascript:alert(1)"},
+    {"token_endpoint": "ftp://127.0.0.1"},
+)
+
+
+@pytest.mark.parametrize("change", UNUSABLE_METADATA)
+def test_unusable_metadata_of_the_provider_is_refused(open_browser, provider, change):
+    provider.metadata_changes = change
+    assert (
+        open_browser().get("/v1/session/oidc").headers["Location"]
+        == "/sign-in?problem=oidc-refused"
+    )
+
+
+@pytest.mark.parametrize(
+    "keys", [{}, {"keys": "x"}, {"keys": [1]}, {"keys": [{"kty": "no"}]}]
+)
+def test_unusable_keys_of_the_provider_are_refused(open_browser, provider, keys):
+    provider.published_keys = keys
+    assert (
+        open_browser().get("/v1/session/oidc").headers["Location"]
+        == "/sign-in?problem=oidc-refused"
+    )
+
+
+@pytest.mark.parametrize(
+    "claim",
+    [
+        {"sub": "a\0b"},
+        {"sub": "x" * 5000},
+        {"sub": ["a"]},
+        {"exp": "tomorrow"},
+        {"aud": {"sera": 1}},
+    ],
+)
+def test_an_odd_claim_is_refused(open_browser, provider, claim):
+    provider.claims |= CLAIMS
+    provider.tamper = claim
+    assert complete_sign_in(open_browser()).startswith("/sign-in?problem=oidc-")
+
+
+def test_a_claim_that_is_too_long_for_a_name_is_passed_over(open_browser, provider):
+    long_name = "".join(f"{number:x}" for number in range(5000))
+    provider.claims |= CLAIMS | {
+        "preferred_username": long_name,
+        "email": "a@b.example",
+    }
+    browser = open_browser()
+    assert complete_sign_in(browser) == "/"
+    assert browser.get("/v1/session").json()["name"] == "a@b.example"
+
+
+@pytest.mark.parametrize("id_token", ["", "a.b.c", "é.é.é", ["x"], {}, "a.b.c.d.e"])
+def test_a_malformed_token_is_refused(open_browser, provider, id_token):
+    provider.claims |= CLAIMS
+    provider.id_token = id_token
+    assert is_refused(open_browser(), "oidc-refused")
 
 
 def test_without_a_provider_its_route_is_off_and_there_is_no_button(

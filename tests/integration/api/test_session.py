@@ -233,6 +233,14 @@ def test_a_session_expires_when_it_is_idle_and_after_its_lifetime(
     assert expired.get("/v1/session").status_code == 401
 
 
+def test_a_session_ends_if_the_clock_is_set_back_since_its_last_use(as_person, ledger):
+    page = as_person()
+    move_clock(ledger, -30, "sessions")
+    assert page.get("/v1/session").status_code == 200
+    move_clock(ledger, -3600, "sessions")
+    assert page.get("/v1/session").status_code == 401
+
+
 def test_a_session_ends_when_its_person_is_disabled_or_reset_or_changes_role(
     make_person, signed_in, operator
 ):

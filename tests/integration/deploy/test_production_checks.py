@@ -92,6 +92,14 @@ def test_a_database_that_does_not_answer_is_said_to_be_away(closed, tmp_path):
             "objects_url",
             "s3://long-enough-name:long-enough-name@store.example:9000/sera?secure=true",
         ),
+        ("database_owner_url", "postgresql://sera@db.example/sera"),
+        ("database_owner_url", "postgresql://sera@/sera?host=db.example"),
+        ("database_owner_url", "postgresql://sera@127.0.0.1/sera?hostaddr=10.0.0.5"),
+        (
+            "database_owner_url",
+            "postgresql://sera@/sera?host=localhost,db.example:5433",
+        ),
+        ("database_owner_url", "postgresql://sera@db.example/sera?password=short"),
     ],
 )
 def test_an_engine_on_the_network_with_no_secret_or_a_guessable_one_is_unsafe(
@@ -110,24 +118,62 @@ def test_an_engine_on_the_network_with_no_secret_or_a_guessable_one_is_unsafe(
         ("objects_url", "s3://minioadmin:minioadmin@127.0.0.1:9000/sera"),
         ("objects_url", "s3://sera:x9fQ2mLr81aT@store.example/sera?secure=true"),
         ("objects_url", "file:///srv/sera/objects"),
+        ("database_owner_url", "postgresql://sera@/sera?host=/run/postgresql"),
+        ("database_owner_url", "postgresql://sera@/sera?host=localhost:5433"),
+        ("database_owner_url", "postgresql://sera:x9fQ2mLr81aT@/sera?host=db.example"),
+        ("database_owner_url", "postgresql://db.example/sera?password=x9fQ2mLr81aT"),
     ],
 )
 def test_an_engine_of_this_machine_or_with_a_drawn_secret_is_safe(closed, name, url):
     assert warnings(changed(closed, **{name: url})) == []
 
 
-def test_images_in_the_clear_between_machines_are_unsafe(closed):
-    (output,) = warnings(
-        changed(closed, objects_url="s3://sera:x9fQ2mLr81aT@store.example:9000/sera")
-    )
+@pytest.mark.parametrize(
+    "query", ["", "?secure=false", "?secure=true&secure=false", "?region=secure=true"]
+)
+def test_images_in_the_clear_between_machines_are_unsafe(closed, query):
+    url = f"s3://sera:x9fQ2mLr81aT@store.example:9000/sera{query}"
+    (output,) = warnings(changed(closed, objects_url=url))
     assert "secure=true" in output
 
 
 @pytest.mark.parametrize(
-    ("proxies", "unsafe"),
-    [("0.0.0.0/0", 1), ("10.0.0.1, ::/0", 1), ("10.0.0.0/8", 0), ("", 0)],
+    ("name", "url"),
+    [
+        (
+            "database_owner_url",
+            "postgresql://sera:{secret}@{host}/sera?sslmode=disable",
+        ),
+        ("database_owner_url", "postgresql://sera:{secret}@{host}/sera?sslmode=allow"),
+        ("broker_url", "rediss://:{secret}@{host}/0?ssl_cert_reqs=none"),
+        ("broker_url", "rediss://:{secret}@{host}/0?ssl_check_hostname=False"),
+    ],
 )
-def test_believing_every_proxy_is_unsafe(closed, proxies, unsafe):
+def test_an_engine_on_the_network_with_tls_turned_off_is_unsafe(closed, name, url):
+    remote = url.format(secret="x9fQ2mLr81aT", host="engine.example")
+    (output,) = warnings(changed(closed, **{name: remote}))
+    assert f"SERA_{name.upper()}" in output
+    local = url.format(secret="x9fQ2mLr81aT", host="127.0.0.1")
+    assert warnings(changed(closed, **{name: local})) == []
+
+
+@pytest.mark.parametrize(
+    ("proxies", "unsafe"),
+    [
+        ("0.0.0.0/0", 1),
+        ("10.0.0.1, ::/0", 1),
+        ("0.0.0.0/0.0.0.0", 1),
+        ("0.0.0.0/1,128.0.0.0/1", 1),
+        ("::/1,8000::/1", 1),
+        ("::ffff:0:0/96", 1),
+        ("10.0.0.0/8", 0),
+        ("::ffff:10.0.0.0/104", 0),
+        ("fd00::/16", 0),
+        ("::1", 0),
+        ("", 0),
+    ],
+)
+def test_believing_strangers_as_proxies_is_unsafe(closed, proxies, unsafe):
     assert len(warnings(changed(closed, trusted_proxies=proxies))) == unsafe
 
 

@@ -137,6 +137,75 @@ def test_a_server_that_speaks_no_s3_is_named():
         store_at(endpoint).read("key")
 
 
+LISTING = (
+    "<ListBucketResult><Name>images</Name><IsTruncated>false</IsTruncated>{entries}"
+    "</ListBucketResult>"
+)
+ENTRY = (
+    "<Contents><Key>{key}</Key><LastModified>2024-01-01T00:00:00.000Z</LastModified>"
+    "<Size>1</Size></Contents>"
+)
+UNREADABLE_ANSWERS = (
+    (404, b"<Error><Code>NoSuch", "application/xml"),
+    (500, b"", "application/xml"),
+    (502, "<html>g\u00e9n\u00e9ral</html>".encode("latin-1"), "text/html"),
+    (404, b'<!DOCTYPE e [<!ENTITY a "a">]><Error>&b;</Error>', "application/xml"),
+)
+
+
+@pytest.mark.parametrize(("status", "body", "content_type"), UNREADABLE_ANSWERS)
+def test_an_unreadable_answer_makes_the_store_unavailable(status, body, content_type):
+    with server_that_answers(status, body, content_type) as (endpoint, _):
+        store = store_at(endpoint)
+        for call in (
+            lambda: store.read("key"),
+            lambda: store.write("key", io.BytesIO(b"value"), 5),
+            lambda: store.delete("key"),
+            lambda: list(store.keys()),
+        ):
+            with pytest.raises(ObjectsUnavailable):
+                call()
+
+
+def test_an_object_with_an_unreadable_date_makes_the_store_unavailable():
+    headers = {"Last-Modified": "yesterday"}
+    with (
+        server_that_answers(200, b"", headers=headers) as (endpoint, _),
+        pytest.raises(ObjectsUnavailable),
+    ):
+        store_at(endpoint).exists("key")
+
+
+def test_an_error_of_the_reader_of_an_object_is_the_readers_own():
+    with (
+        server_that_answers(200, b"value") as (endpoint, _),
+        pytest.raises(ValueError, match="of the reader"),
+        store_at(endpoint).open("key"),
+    ):
+        raise ValueError("of the reader")
+
+
+def test_a_listing_has_no_names_that_are_no_keys_or_were_not_asked_for():
+    names = ("../../etc/passwd", "/etc/passwd", "objects/a", "other/b", "objects/.c")
+    entries = "".join(ENTRY.format(key=name) for name in names)
+    body = LISTING.format(entries=entries).encode()
+    with server_that_answers(200, body) as (endpoint, _):
+        assert list(store_at(endpoint).keys("objects/")) == ["objects/a"]
+
+
+@pytest.mark.parametrize("status", [301, 302, 307, 308])
+def test_an_image_is_not_sent_where_a_redirect_leads(status):
+    with server_that_answers(200) as (other_endpoint, other_server):
+        headers = {"Location": f"http://{other_endpoint}/images/key"}
+        with server_that_answers(status, headers=headers) as (endpoint, _):
+            store = store_at(endpoint)
+            with pytest.raises(ObjectsUnavailable):
+                store.write("key", io.BytesIO(b"value"), 5)
+            with pytest.raises(ObjectsUnavailable):
+                store.read("key")
+        assert other_server.requests == 0
+
+
 @pytest.mark.parametrize(
     "code", ["AccessDenied", "InvalidAccessKeyId", "SignatureDoesNotMatch"]
 )

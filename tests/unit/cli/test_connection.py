@@ -1,3 +1,4 @@
+import json
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,6 +7,8 @@ from typing import ClassVar
 
 import pytest
 
+from cli import connection
+from cli.app import main
 from cli.connection import ApiClient, ApiProblem, Unreachable
 
 
@@ -79,6 +82,26 @@ class Unsteady(BaseHTTPRequestHandler):
         pass
 
 
+class Hostile(BaseHTTPRequestHandler):
+    """Answers with what a terminal would obey, and asks to be waited for."""
+
+    retry_after = ""
+    requests = 0
+
+    def do_GET(self) -> None:
+        Hostile.requests += 1
+        body = json.dumps({"code": "no\x1b]0;x\x07", "detail": "\x1b[2J\x9b1mgone"})
+        self.send_response(403 if not self.retry_after else 503)
+        self.send_header("Content-Length", str(len(body)))
+        if self.retry_after:
+            self.send_header("Retry-After", self.retry_after)
+        self.end_headers()
+        self.wfile.write(body.encode())
+
+    def log_message(self, *_: object) -> None:
+        pass
+
+
 @contextmanager
 def serving(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     with HTTPServer(("127.0.0.1", 0), handler) as server:
@@ -126,3 +149,35 @@ def test_a_server_that_never_answered_is_not_waited_for():
         pytest.raises(Unreachable, match=r"\./sera up"),
     ):
         api.get("/a")
+
+
+def test_an_answer_cannot_steer_the_terminal(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(Hostile, "retry_after", "")
+    monkeypatch.setattr("sys.argv", ["sera", "models", "list"])
+    monkeypatch.setenv("SERA_KEY", "key")
+    with serving(Hostile) as url:
+        monkeypatch.setenv("SERA_URL", url)
+        with pytest.raises(SystemExit):
+            main()
+    output = capsys.readouterr().err
+    assert "gone" in output
+    assert output.replace("\n", "").isprintable()
+
+
+@pytest.mark.parametrize("retry_after", ["86400", "9" * 40, "\u00b2", "-1", "1e3"])
+def test_no_server_is_waited_for_as_long_as_it_likes(
+    monkeypatch: pytest.MonkeyPatch, retry_after: str
+) -> None:
+    pauses: list[float] = []
+    monkeypatch.setattr(Hostile, "retry_after", retry_after)
+    monkeypatch.setattr(connection, "RESTART_TIMEOUT_S", 0.5)
+    monkeypatch.setattr(connection.time, "sleep", pauses.append)
+    with (
+        serving(Hostile) as url,
+        ApiClient(url, "key") as api,
+        pytest.raises(ApiProblem, match="gone"),
+    ):
+        api.get("/a")
+    assert all(pause <= 0.5 for pause in pauses)

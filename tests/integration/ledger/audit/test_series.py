@@ -9,7 +9,7 @@ from structlog.testing import capture_logs
 from services.worker.audit_sealing import Sealer
 from shared.domain.audit.chain import Link
 from shared.domain.audit.events import Event
-from shared.domain.audit.series import SERIES_CHAIN, Witness
+from shared.domain.audit.series import SERIES_CHAIN, Head, SeriesSeal, Witness
 from shared.domain.audit.verification import Fault
 from shared.ledger.audit.export import AuditTrailReader
 from shared.ledger.audit.verification import AuditVerifier
@@ -132,6 +132,50 @@ def test_what_was_rewritten_and_its_seals_deleted_is_named_and_not_sealed_anew(
     assert [entry["event"] for entry in entries] == ["audit.seals-interrupted"]
     assert (Fault.SEALS_CUT, SERIES_CHAIN) in faults(find(ledger, places))
     assert (Fault.SEALS_CUT, SERIES_CHAIN) in faults_in_stretches(ledger, places)
+
+
+def test_what_was_rewritten_and_sealed_with_a_foreign_key_is_not_sealed_over(
+    ledger, north, sealer, places
+):
+    rewrite(ledger, north)
+    with ledger.hospital_session(north, "key:a") as session:
+        session.audit.record(Event.CASE_ACCEPTED, image="b" * 64)
+    with ledger.system_session("test") as session:
+        newest = session.audit.stretch(str(north), 0, 100)[-1]
+        last = session.seals.last_of_series()
+    seal = SeriesSeal(
+        number=last.number + 1,
+        at=last.at,
+        heads=(Head(newest.chain, newest.number, newest.hash),),
+        previous=last.computed_hash,
+        key=FOREIGN.public,
+    )
+    as_owner(
+        ledger,
+        f"INSERT INTO audit_seals (number, at, previous, key, signature) VALUES "
+        f"({seal.number}, '{seal.at}', '{seal.previous}', '{seal.key}', "
+        f"'{FOREIGN.sign(seal.signed_bytes)}')",
+        f"INSERT INTO audit_heads (series, chain, number, hash) VALUES "
+        f"({seal.number}, '{newest.chain}', {newest.number}, '{newest.hash}')",
+    )
+    with capture_logs() as entries:
+        sealer.seal()
+    assert [entry["event"] for entry in entries] == ["audit.seals-interrupted"]
+    assert (Fault.REWRITTEN, str(north)) in faults(find(ledger, places))
+    assert (Fault.SEAL_UNTRUSTED, SERIES_CHAIN) in faults(find(ledger, places))
+
+
+def test_seals_of_an_earlier_key_hold_beside_those_of_the_present_one(
+    ledger, north, places
+):
+    with ledger.hospital_session(north, "key:a") as session:
+        session.audit.record(Event.CASE_ACCEPTED, image="b" * 64)
+    Sealer(ledger, lambda: FOREIGN, places).seal()
+    both = (KEY.public, FOREIGN.public)
+    assert find(ledger, places, trusted=both).is_intact
+    assert (Fault.SEAL_UNTRUSTED, SERIES_CHAIN) in faults(
+        find(ledger, places, trusted=(FOREIGN.public,))
+    )
 
 
 def test_a_series_begun_anew_by_who_has_the_key_differs_from_the_witness(

@@ -2,6 +2,7 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 
 import pytest
+from sqlalchemy import text
 
 from shared.domain.audit.events import Event
 from shared.domain.jobs import JobState, Priority, Reason
@@ -260,3 +261,33 @@ def test_the_status_names_what_there_is_to_claim_and_what_is_live(ledger, submit
     with ledger.system_session("test") as session:
         session.queue.give_back(lease.token, [lease.jobs[0].id], timedelta(minutes=1))
     assert status().is_empty, "it may not be claimed yet"
+
+
+def put_ahead(ledger, table, *columns):
+    """Make times what they are if the clock was ahead by a day, and was set back since."""
+    changes = ", ".join(f"{column} = {column} + interval '1 day'" for column in columns)
+    with ledger.engine.begin() as connection:
+        connection.execute(text(f"UPDATE {table} SET {changes}"))
+
+
+JOB_TIMES = ("created_at", "queued_at", "available_at", "updated_at")
+
+
+def test_jobs_of_a_clock_that_was_ahead_do_not_wait_for_that_time(ledger, submit):
+    job = submit()
+    put_ahead(ledger, "jobs", *JOB_TIMES)
+    assert [claimed.id for claimed in claim(ledger).jobs] == [job]
+
+
+def test_a_lease_of_a_clock_that_was_ahead_ends_unless_it_is_renewed(ledger, submit):
+    job = submit()
+    lost = claim(ledger, worker="lost")
+    put_ahead(ledger, "jobs", *JOB_TIMES, "lease_until")
+    with ledger.system_session("w") as system:
+        system.queue.renew([lost.token], timedelta(seconds=20))
+        assert system.backlog.count_expired() == 0
+    assert not claim(ledger, worker="other")
+    put_ahead(ledger, "jobs", "lease_until")
+    with ledger.system_session("w") as system:
+        assert system.backlog.count_expired() == 1
+    assert [claimed.id for claimed in claim(ledger, worker="other").jobs] == [job]

@@ -4,6 +4,7 @@ from datetime import timedelta
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import text
 
 from shared.domain.messages import Message
 from shared.domain.training.states import (
@@ -241,3 +242,25 @@ def _act(system, act, run_id, held_steps):
             system.steps.fail(step.token, Message("no"))
         else:
             system.steps.give_back(step.token, timedelta())
+
+
+def put_ahead(ledger, *columns):
+    """Make times what they are if the clock was ahead by a day, and was set back since."""
+    changes = ", ".join(f"{column} = {column} + interval '1 day'" for column in columns)
+    with ledger.engine.begin() as connection:
+        connection.execute(text(f"UPDATE run_steps SET {changes}"))
+
+
+def test_steps_of_a_clock_that_was_ahead_do_not_wait_for_that_time(ledger, run):
+    put_ahead(ledger, "available_at")
+    assert claim(ledger).name == "a"
+
+
+def test_a_lease_of_a_clock_that_was_ahead_ends_unless_it_is_renewed(ledger, run):
+    lost = claim(ledger, owner="lost")
+    put_ahead(ledger, "available_at", "started_at", "lease_until")
+    with ledger.system_session("t") as system:
+        system.steps.renew([lost.token], timedelta(seconds=20))
+    assert claim(ledger, owner="other") is None
+    put_ahead(ledger, "lease_until")
+    assert claim(ledger, owner="other").name == "a"

@@ -41,6 +41,7 @@ ATTACKS = {
     "bidi-override": "\u202egnp.exe",
     "bidi-isolate": "\u2066\u2069",
     "line-separator": "a\u2028b",
+    "half-a-character": "\ud800",
 }
 OWN_SEQUENCES = re.compile(r"\x1b\[([0-9;]*m|\?25[lh]|[0-9]*[AK])|\r")
 """Colours, and what bars need: the cursor's visibility and place, and an empty line."""
