@@ -3,6 +3,7 @@
 `./sera doctor` warns of them, and production refuses to start with them.
 """
 
+import ipaddress
 import stat
 from collections.abc import Callable, Iterator
 from urllib.parse import SplitResult, parse_qs, parse_qsl, unquote, urlsplit
