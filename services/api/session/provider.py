@@ -26,7 +26,7 @@ from services.api.session.errors import ProviderRefused
 from shared.errors import Unavailable
 from shared.ledger.people.oidc_states import OidcState
 from shared.observability.logs import log
-from shared.security.production_checks import is_loopback
+from shared.security.loopback import is_loopback
 from shared.settings import Settings
 
 WELL_KNOWN = "/.well-known/openid-configuration"
