@@ -61,14 +61,15 @@ NO_PRETRAINED_WEIGHTS = {"from": "none: trained from nothing", "licence": "none 
 def model_card(bundle: Bundle) -> dict[str, Any]:
     """Return the facts about a model for a clinician, a hospital or a regulator, as JSON values.
 
-    The ledger fills `stored`, because a bundle does not know its number in the ledger, and does not
-    know whether it is live.
+    The ledger fills `stored` and `gate`, because a bundle does not know its number in the ledger,
+    whether it is live, and how it did on a locked test set.
     """
     manifest = bundle.manifest
     return {
         "format": FORMAT,
         "model": _model(bundle),
         "stored": None,
+        "gate": None,
         "device": statements.DEVICE,
         "intended": _intended_uses(manifest.synthetic),
         "not_intended": _unintended_uses(manifest.synthetic),

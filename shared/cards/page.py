@@ -29,13 +29,14 @@ def render(card: Mapping[str, Any]) -> str:
     )
     templates.filters |= {"percent": percent, "rate": rate, "figure": figure}
     templates.filters["net_benefit"] = net_benefit
-    # The cards of earlier releases, which the ledger keeps, have no decision curves.
+    # The cards of earlier releases, which the ledger keeps, have neither curves nor a judgement.
     curves = card.get("decision_curves") or []
     return templates.get_template("card.html").render(
         card=card,
         css=(TEMPLATES / "card.css").read_text(encoding="utf-8"),
         points=_rows_to_show(card["operating_points"], "target", PAGE_TARGETS),
         sets=_rows_to_show(card["conformal"], "alpha", PAGE_ALPHAS),
+        gate=card.get("gate"),
         curves=[(curve, curve_figure(curve), _curve_rows(curve)) for curve in curves],
     )
 

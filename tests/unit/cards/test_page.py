@@ -135,3 +135,54 @@ def test_a_stored_card_from_before_decision_curves_is_a_page_too(card):
     page = render(card)
     parse(page)
     assert "Decision curves" not in page
+
+
+RATE = {"value": 0.9, "low": 0.8, "high": 0.95, "of": 50, "found": 45}
+PART = {"images": 100, "malignant": 50, "sensitivity": RATE, "specificity": RATE}
+
+
+def judged(**changes):
+    return {
+        "verdict": "failed",
+        "at": "2026-01-02T03:04:05+00:00",
+        "images": 200,
+        "malignant": 100,
+        "patients": 180,
+        "auc": {"value": 0.91, "low": 0.87, "high": 0.94},
+        "sensitivity": RATE,
+        "specificity": RATE,
+        "sizes": [],
+        "sites": [],
+        **changes,
+    }
+
+
+def test_the_locked_test_set_is_shown_by_size_and_by_site(card):
+    calibration = {"images": 100, "error": 0.21, "by_chance": 0.05, "p_value": 0.001}
+    sizes = [
+        PART | {"band": "under-10", "calibration": calibration},
+        PART | {"band": "unknown", "calibration": None},
+    ]
+    page = render(card | {"gate": judged(sizes=sizes, sites=[PART, PART])})
+    parse(page)
+    for words in (
+        "200 images of 180 patients",
+        "<strong>failed</strong>",
+        "sensitivity 90.0\u00a0% (80.0–95.0)",
+        "under 10 mm",
+        "0.210 (0.050)",
+        "site 2 of 2",
+    ):
+        assert words in page
+    assert "No external test." not in page
+
+
+def test_judgements_of_earlier_releases_and_those_without_figures_are_pages_too(card):
+    earlier = judged(sizes=[PART | {"band": "10-20"}])
+    nothing = dict.fromkeys(
+        ("images", "malignant", "patients", "auc", "sensitivity", "specificity")
+    )
+    for gate in (earlier, judged(verdict="not-judged", **nothing)):
+        page = render(card | {"gate": gate})
+        parse(page)
+        assert "None" not in page
