@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from shared.domain.messages import Facts
 from shared.domain.models import GateReason, Weight
 from shared.domain.size_groups import (
     SIZE_BANDS,
@@ -88,6 +89,7 @@ def size_reasons(
     unknown sizes is not asked.
     """
     tests = {row: row.test for row in rows if row.test and row.band != UNKNOWN_SIZE}
+    facts: Facts
     if not tests:
         facts = {"least": min_images}
         return [GateReason("sizes-not-judged", weight=Weight.NOTE, facts=facts)]
