@@ -20,7 +20,15 @@ from shared.recipes import (
     Recipe,
     Tuning,
 )
-from shared.statistics import CalibrationBin, ConfusionTable, Measure, predictive_values
+from shared.statistics import (
+    ASSUMED_PREVALENCE,
+    BIOPSY_NONE,
+    CalibrationBin,
+    ConfusionTable,
+    DecisionCurve,
+    Measure,
+    predictive_values,
+)
 
 FORMAT = 1
 VALIDATION_METHOD = (
@@ -42,7 +50,7 @@ TUNINGS = {
     Tuning.PHANTOMS: "trained from nothing on drawn phantoms",
 }
 RATES = (Measure.SENSITIVITY, Measure.SPECIFICITY, Measure.ACCURACY)
-CLINICAL_PREVALENCES = (0.15, 0.23)
+CLINICAL_PREVALENCES = (0.15, ASSUMED_PREVALENCE)
 """Share of malignant nodules in clinics (K20).
 
 Predictive values at the training images' prevalence would be of little use.
@@ -53,14 +61,15 @@ NO_PRETRAINED_WEIGHTS = {"from": "none: trained from nothing", "licence": "none 
 def model_card(bundle: Bundle) -> dict[str, Any]:
     """Return the facts about a model for a clinician, a hospital or a regulator, as JSON values.
 
-    The ledger fills `stored`, because a bundle does not know its number in the ledger, and does not
-    know whether it is live.
+    The ledger fills `stored` and `gate`, because a bundle does not know its number in the ledger,
+    whether it is live, and how it did on a locked test set.
     """
     manifest = bundle.manifest
     return {
         "format": FORMAT,
         "model": _model(bundle),
         "stored": None,
+        "gate": None,
         "device": statements.DEVICE,
         "intended": _intended_uses(manifest.synthetic),
         "not_intended": _unintended_uses(manifest.synthetic),
@@ -70,6 +79,7 @@ def model_card(bundle: Bundle) -> dict[str, Any]:
         "operating_points": _operating_points(bundle),
         "conformal": _conformal_coverage(bundle),
         "calibration": _calibration(bundle),
+        "decision_curves": _decision_curves(bundle),
         "limits": _limits(bundle),
         "published": {
             "note": statements.PUBLISHED_NOTE,
@@ -315,6 +325,35 @@ def _calibration_bin(entry: CalibrationBin) -> dict[str, Any]:
         "observed": entry.observed,
         "observed_low": entry.interval.low,
         "observed_high": entry.interval.high,
+    }
+
+
+def _decision_curves(bundle: Bundle) -> list[dict[str, Any]] | None:
+    """Return the decision curves; None if the bundle stores none."""
+    evidence = bundle.model.evidence
+    if evidence is None or not evidence.decision_curves:
+        return None
+    return [_decision_curve(curve) for curve in evidence.decision_curves]
+
+
+def _decision_curve(curve: DecisionCurve) -> dict[str, Any]:
+    columns = {
+        "threshold": curve.threshold.tolist(),
+        "net_benefit": curve.net_benefit.tolist(),
+        "low": curve.low.tolist(),
+        "high": curve.high.tolist(),
+        "biopsy_all": curve.biopsy_all.tolist(),
+    }
+    points = [
+        dict(zip(columns, values, strict=True))
+        for values in zip(*columns.values(), strict=True)
+    ]
+    superior = curve.threshold[curve.is_superior].tolist()
+    return {
+        "prevalence": curve.prevalence,
+        "biopsy_none": BIOPSY_NONE,
+        "points": points,
+        "superior_at": superior,
     }
 
 

@@ -21,6 +21,7 @@ from shared.statistics import (
     ClassCoverage,
     ConformalCases,
     ConformalCoverage,
+    DecisionCurve,
     OperatingPoint,
     Proportion,
     wilson,
@@ -29,12 +30,17 @@ from shared.statistics import (
 EVIDENCE_FILE = "evidence.safetensors"
 ARRAY_NAMES = ("score", "risk", "strangeness", "embedding", "benign", "malignant")
 """The arrays in the file. `strangeness` is the file's name for the novelty score."""
+CURVE_ARRAY_NAMES = ("curve_prevalence", "curve_threshold", "curve_net_benefit")
+"""The decision curves: (C,), (K,), and (C, 3, K) with the value, low and high of the C curves.
+
+They are optional. The release before this one wrote none, and reads past them.
+"""
 
 Arrays = Mapping[str, NDArray[np.float64]]
 
 
 def pack(evidence: Evidence) -> bytes:
-    """Pack the reference quantiles and the conformal scores of both classes into a file."""
+    """Pack the reference quantiles, conformal scores of both classes and decision curves."""
     reference = evidence.reference
     arrays = {
         "score": reference.score,
@@ -43,6 +49,7 @@ def pack(evidence: Evidence) -> bytes:
         "embedding": reference.embedding,
         "benign": evidence.conformal.benign,
         "malignant": evidence.conformal.malignant,
+        **_curve_arrays(evidence.decision_curves),
     }
     contiguous = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
     return safetensors.numpy.save(contiguous)
@@ -78,7 +85,67 @@ def unpack(entry: EvidenceEntry, arrays: Arrays) -> Evidence:
         operating_points=tuple(map(_point, entry.operating_points)),
         coverage=tuple(map(_coverage, entry.coverage)),
         calibration=tuple(map(_bin, entry.calibration)),
+        decision_curves=_curves(entry.file, arrays),
     )
+
+
+def _curve_arrays(curves: tuple[DecisionCurve, ...]) -> dict[str, NDArray[np.float64]]:
+    """Return the arrays of `CURVE_ARRAY_NAMES`; none without a curve.
+
+    All curves have the same thresholds.
+    """
+    if not curves:
+        return {}
+    net_benefits = [
+        np.stack([curve.net_benefit, curve.low, curve.high]) for curve in curves
+    ]
+    return {
+        "curve_prevalence": np.array([curve.prevalence for curve in curves]),
+        "curve_threshold": curves[0].threshold,
+        "curve_net_benefit": np.stack(net_benefits),
+    }
+
+
+def _curves(file: str, arrays: Arrays) -> tuple[DecisionCurve, ...]:
+    """Return the curves of a file, which may have none. Raises `BundleUnreadable`."""
+    if not set(CURVE_ARRAY_NAMES) & set(arrays):
+        return ()
+    missing = set(CURVE_ARRAY_NAMES) - set(arrays)
+    if missing:
+        raise BundleUnreadable(
+            part=file, problem=f"it lacks {', '.join(sorted(missing))}"
+        )
+    prevalences, thresholds, net_benefits = (arrays[name] for name in CURVE_ARRAY_NAMES)
+    _check_curves(file, prevalences, thresholds, net_benefits)
+    return tuple(
+        DecisionCurve(
+            prevalence=float(prevalence),
+            threshold=thresholds,
+            net_benefit=net_benefit,
+            low=low,
+            high=high,
+        )
+        for prevalence, (net_benefit, low, high) in zip(
+            prevalences, net_benefits, strict=True
+        )
+    )
+
+
+def _check_curves(
+    file: str,
+    prevalences: NDArray[np.float64],
+    thresholds: NDArray[np.float64],
+    net_benefits: NDArray[np.float64],
+) -> None:
+    if net_benefits.shape != (*prevalences.shape, 3, *thresholds.shape):
+        raise BundleUnreadable(
+            part=file, problem=f"curve_net_benefit has the shape {net_benefits.shape}"
+        )
+    for fractions in (prevalences, thresholds):
+        if fractions.ndim != 1 or not np.all((fractions > 0) & (fractions < 1)):
+            raise BundleUnreadable(
+                part=file, problem="a curve holds at something that is no fraction"
+            )
 
 
 def _point_entry(point: OperatingPoint) -> OperatingPointEntry:

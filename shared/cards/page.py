@@ -9,9 +9,12 @@ from typing import Any
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from shared.cards.decision_curve import curve_figure
+
 TEMPLATES = Path(__file__).parent / "templates"
 PAGE_TARGETS = (0.8, 0.85, 0.9, 0.95, 0.97, 0.99)
 PAGE_ALPHAS = (0.01, 0.05, 0.1, 0.2, 0.3)
+PAGE_THRESHOLDS = (0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5)
 """The values that a page shows. The JSON has all values."""
 
 
@@ -25,12 +28,22 @@ def render(card: Mapping[str, Any]) -> str:
         lstrip_blocks=True,
     )
     templates.filters |= {"percent": percent, "rate": rate, "figure": figure}
+    templates.filters["net_benefit"] = net_benefit
+    # The cards of earlier releases, which the ledger keeps, have neither curves nor a judgement.
+    curves = card.get("decision_curves") or []
     return templates.get_template("card.html").render(
         card=card,
         css=(TEMPLATES / "card.css").read_text(encoding="utf-8"),
         points=_rows_to_show(card["operating_points"], "target", PAGE_TARGETS),
         sets=_rows_to_show(card["conformal"], "alpha", PAGE_ALPHAS),
+        gate=card.get("gate"),
+        curves=[(curve, curve_figure(curve), _curve_rows(curve)) for curve in curves],
     )
+
+
+def net_benefit(value: float) -> str:
+    """Format a net benefit per 100 nodules, such as `12.3` or `−4.0`."""
+    return f"{100 * value:.1f}".replace("-", "\N{MINUS SIGN}")
 
 
 def percent(share: float | None, digits: int = 1) -> str:
@@ -58,6 +71,10 @@ def figure(values: Mapping[str, Any]) -> str:
     if values["low"] is None:
         return text
     return f"{text} ({values['low']:.3f}–{values['high']:.3f})"
+
+
+def _curve_rows(curve: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    return _rows_to_show(curve["points"], "threshold", PAGE_THRESHOLDS)
 
 
 def _rows_to_show(

@@ -86,6 +86,10 @@ _CALIBRATION = (
     "Its risks are {error:.3f} off on average, where perfectly calibrated ones would be "
     "{by_chance:.3f} off by chance (P = {p_value:.3g})"
 )
+_SIZE_CALIBRATION = (
+    "their {images} images the risks are {error:.3f} off on average, where perfectly calibrated "
+    "ones would be {by_chance:.3f} off by chance (P = {p_value:.3g}); the limit is {limit:g}."
+)
 GATE = {
     "judged-too-few-test-images": (
         "The locked test set holds {malignant} malignant and {benign} benign images, and at "
@@ -118,6 +122,31 @@ GATE = {
     ),
     "judged-site-below-floor": (
         "At {site} it finds {found} of {of} malignant images only.",
+    ),
+    "judged-sites-kept": (
+        "At none of {sites} sites does it find fewer malignant images than {floor:.0%} by more "
+        "than chance.",
+    ),
+    "judged-one-site": (
+        "The malignant test images are of one site, or of sites without names, so nothing is known "
+        "of differences between sites.",
+    ),
+    "judged-sensitivity-uncertain": (
+        "The interval of its sensitivity reaches down to {low:.0%}, below the floor of "
+        "{floor:.0%}. More malignant test images narrow it.",
+    ),
+    "judged-calibration-off-at-size": (
+        f"Nodules under {{below_mm:g}} mm: on {_SIZE_CALIBRATION}",
+        f"Nodules of {{from_mm:g}} mm and more: on {_SIZE_CALIBRATION}",
+        f"Nodules of {{from_mm:g}} to under {{below_mm:g}} mm: on {_SIZE_CALIBRATION}",
+    ),
+    "judged-calibrated-by-size": (
+        "Its risks are calibrated at each of {sizes} sizes of nodules; their largest error is "
+        "{largest:.3f}, within the limit or within chance.",
+    ),
+    "judged-sizes-not-judged": (
+        "No size group of nodules has {least} test images whose size is known, so nothing is known "
+        "of its calibration by size.",
     ),
 }
 """The gate's judgement of each of its criteria, by code."""

@@ -25,11 +25,13 @@ from shared.statistics import (
     ConformalCases,
     ConformalCoverage,
     ConfusionTable,
+    DecisionCurve,
     Measure,
     OperatingPoint,
     Sigmoid,
     calibration_curve,
     conformal_coverage,
+    decision_curves,
     sensitivity_cutoff,
 )
 
@@ -69,6 +71,9 @@ class Evidence:
         the cut-off of the other folds
     coverage : of conformal sets at each of `ALPHAS`, each fold with the other folds' scores
     calibration : stated risk against observed rate; each fold is calibrated on the other folds
+    decision_curves : net benefit of the same risks, at the training images' prevalence and at the
+        prevalence that is assumed until a hospital states its own; empty in models of a version
+        that stored none
     """
 
     reference: ReferenceQuantiles
@@ -76,11 +81,13 @@ class Evidence:
     operating_points: tuple[OperatingPoint, ...]
     coverage: tuple[ConformalCoverage, ...]
     calibration: tuple[CalibrationBin, ...]
+    decision_curves: tuple[DecisionCurve, ...] = ()
 
 
 def gather_evidence(
     scores: Scores,
     malignant: Labels,
+    patients: NDArray[np.str_],
     folds: Sequence[Fold],
     calibration: Sigmoid,
     novelty: Scores,
@@ -92,6 +99,7 @@ def gather_evidence(
     ----------
     scores : (N,) fused, out of fold
     malignant : (N,) bool
+    patients : (N,) names of the groups that no fold splits
     calibration : the calibration of the final model
     novelty : (N,) out of fold
     embedding : (N, C) in the final model
@@ -111,6 +119,7 @@ def gather_evidence(
         ),
         coverage=_conformal_coverage(scores, malignant, folds),
         calibration=calibration_curve(risks, malignant),
+        decision_curves=decision_curves(risks, malignant, patients),
     )
 
 

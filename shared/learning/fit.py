@@ -211,6 +211,7 @@ class _ModelAssembly:
             evidence=gather_evidence(
                 out_of_fold,
                 malignant=self._malignant,
+                patients=self._context.table.groups,
                 folds=folds,
                 calibration=calibration,
                 novelty=out_of_fold_novelty,

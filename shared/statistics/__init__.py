@@ -86,8 +86,17 @@ from shared.statistics.reliability.conformal import (
     ConformalCoverage,
     conformal_coverage,
 )
+from shared.statistics.reliability.decision_curve import (
+    ASSUMED_PREVALENCE,
+    BIOPSY_NONE,
+    DecisionCurve,
+    decision_curve,
+    decision_curves,
+)
 
 __all__ = [
+    "ASSUMED_PREVALENCE",
+    "BIOPSY_NONE",
     "Area",
     "CalibrationBin",
     "ClassCoverage",
@@ -95,6 +104,7 @@ __all__ = [
     "ConformalCoverage",
     "ConfusionTable",
     "ConstantScores",
+    "DecisionCurve",
     "Drift",
     "DriftReferenceInvalid",
     "DriftSampleInvalid",
@@ -135,6 +145,8 @@ __all__ = [
     "compare_rates",
     "components_drift",
     "conformal_coverage",
+    "decision_curve",
+    "decision_curves",
     "delong_interval",
     "delong_test",
     "drift",

@@ -95,7 +95,8 @@ class GateView(GateSummary):
     figures: dict[str, Any] = Field(
         description="`candidate` and `live` (AUC, sensitivity, specificity, calibration, Brier), "
         "their `comparison`, "
-        "`sites` and `worst_site`."
+        "`sites` and `worst_site`. `evaluation.sizes` has the calibration at each size; it is null "
+        "for too few images."
     )
     policy: dict[str, Any] = Field(description="The criteria of the gate.")
 

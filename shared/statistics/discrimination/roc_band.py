@@ -5,12 +5,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
+from shared.statistics.bootstrap import patient_draws
 from shared.statistics.cases import Flags, Floats, as_cases
-from shared.statistics.errors import ScoresInvalid
 
-BOOTSTRAP_DRAWS = 1000
-DRAWS_PER_BATCH = 50
-SEED = 0
 FALSE_POSITIVE_RATES = np.linspace(0.0, 1.0, 51)
 RATE_TOLERANCE = 1e-9
 
@@ -48,34 +45,25 @@ def roc_band(
     cluster bootstrap, Rutter, Acad Radiol 7:413 (2000).
     """
     values, malignant = as_cases(scores, labels)
-    patient_of = np.unique(np.asarray(clusters), return_inverse=True)[1]
-    if patient_of.shape != malignant.shape:
-        raise ScoresInvalid(
-            problem=f"there are {patient_of.size} clusters' names for {malignant.size} images"
-        )
-    sensitivities = _bootstrap_sensitivities(values, malignant, patient_of)
+    sensitivities = _bootstrap_sensitivities(values, malignant, clusters)
     tails = ((1 - level) / 2, (1 + level) / 2)
     low, high = np.quantile(sensitivities, tails, axis=0)
     return RocBand(false_positive_rate=FALSE_POSITIVE_RATES, low=low, high=high)
 
 
 def _bootstrap_sensitivities(
-    values: Floats, malignant: Flags, patient_of: np.ndarray
+    values: Floats, malignant: Flags, clusters: ArrayLike
 ) -> Floats:
     """Return the sensitivities (draws, K) at `FALSE_POSITIVE_RATES`.
 
     The same images give the same draws.
     """
-    random = np.random.default_rng(SEED)
-    patients = int(patient_of.max()) + 1
-    equal_chances = np.full(patients, 1 / patients)
     order = np.argsort(-values, kind="stable")
     # The last image of each distinct score, because a curve has one point for each score.
     ends = np.append(np.flatnonzero(np.diff(values[order])), values.size - 1)
     rows: list[Floats] = []
-    for _ in range(BOOTSTRAP_DRAWS // DRAWS_PER_BATCH):
-        patient_counts = random.multinomial(patients, equal_chances, DRAWS_PER_BATCH)
-        image_counts = patient_counts[:, patient_of[order]]
+    for draws in patient_draws(clusters, malignant.size):
+        image_counts = draws[:, order]
         true_positives = np.cumsum(image_counts * malignant[order], axis=1)[:, ends]
         false_positives = np.cumsum(image_counts * ~malignant[order], axis=1)[:, ends]
         for tp, fp in zip(true_positives, false_positives, strict=True):

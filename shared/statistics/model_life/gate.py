@@ -13,7 +13,7 @@ from shared.statistics.cases import Flags, Floats, as_labels
 from shared.statistics.confusion import ConfusionTable, Measure
 from shared.statistics.discrimination.clustered import clustered_areas
 from shared.statistics.errors import ScoresInvalid
-from shared.statistics.intervals import IntervalMethod, normal_quantile, wilson
+from shared.statistics.intervals import normal_quantile, wilson
 from shared.statistics.model_life.evaluation import (
     calibration_bins_to_json,
     evaluation,
@@ -27,7 +27,14 @@ from shared.statistics.model_life.gate_criteria import (
     calibration_test,
     non_inferiority,
 )
-from shared.statistics.model_life.sites import SiteRates, rates_by_site
+from shared.statistics.model_life.gate_groups import (
+    SizeCalibration,
+    calibration_by_size,
+    site_reasons,
+    size_reasons,
+    worst_site,
+)
+from shared.statistics.model_life.sites import rates_by_site
 from shared.statistics.reliability.calibration import brier_score, shift_prior
 
 UNPROCESSED_MALIGNANT_SCORE = -1.0
@@ -51,7 +58,8 @@ class GatePolicy:
         cut-off
     calibration_limit : expected calibration error up to which a candidate passes, even if chance
         does not explain the error
-    least_of_each_class : minimum number of test images of each class; with fewer, nothing is judged
+    least_of_each_class : minimum number of test images of each class; with fewer, nothing is
+        judged. The calibration of a size is judged on at least twice as many images
     """
 
     margin: float = 0.05
@@ -59,6 +67,10 @@ class GatePolicy:
     sensitivity_floor: float = 0.80
     calibration_limit: float = 0.10
     least_of_each_class: int = 10
+
+    @property
+    def least_of_size(self) -> int:
+        return 2 * self.least_of_each_class
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,10 +107,11 @@ def judge_candidate(
 ) -> Judgement:
     """Judge a candidate on the locked test images.
 
-    The candidate passes if three criteria hold. Its AUC is shown to be not worse than the live
-    model's AUC by the margin, its sensitivity is at least the floor, and its risks are calibrated.
-    Without a live model the last two criteria decide. An image that a model could not process
-    counts as a wrong call.
+    The candidate passes if all criteria hold. Its AUC is shown to be not worse than the live
+    model's AUC by the margin. Its sensitivity is at least the floor, and at no site below it by
+    more than chance. Its risks are calibrated, over all images and for each size. Without a live
+    model all but the first criterion decide. An image that a model could not process counts as a
+    wrong call.
 
     Parameters
     ----------
@@ -157,20 +170,25 @@ def _judge(
         malignant,
         candidate_evaluation.scores,
     )
+    size_rows = candidate_evaluation.calibration_by_size(groups, policy.least_of_size)
     reasons = (
         _auc_reason(candidate_evaluation, live_evaluation, test, policy),
         _sensitivity_reason(candidate_evaluation, policy),
+        *site_reasons(site_rows, policy.sensitivity_floor),
         _calibration_reason(candidate_evaluation, policy),
+        *size_reasons(size_rows, policy.calibration_limit, policy.least_of_size),
+        *_sensitivity_notes(candidate_evaluation, policy),
         *_unprocessed_notes(candidate_evaluation),
-        *_site_notes(site_rows, policy),
     )
     figures = {
         **_image_counts(malignant, names),
-        "candidate": candidate_evaluation.to_json(groups.site_names, groups.size_bands),
-        **_live_figures(candidate_evaluation, live_evaluation, names, groups),
+        "candidate": candidate_evaluation.to_json(groups, policy),
+        **_live_figures(
+            candidate_evaluation, live_evaluation, names, groups=groups, policy=policy
+        ),
         "comparison": asdict(test) if test else None,
         "sites": [site_rates_to_json(row) for row in site_rows],
-        "worst_site": _worst_site(site_rows),
+        "worst_site": worst_site(site_rows),
     }
     has_failed = any(reason.weight is Weight.AGAINST for reason in reasons)
     return Judgement(
@@ -238,19 +256,34 @@ class _ModelEvaluation:
             to_prevalence=float(self._processed_labels.mean()),
         )
 
-    def to_json(self, sites: Sequence[str], sizes: Sequence[str]) -> dict[str, Any]:
-        """Return the figures of the model.
+    def calibration_by_size(
+        self, groups: "_Groups", min_images: int
+    ) -> tuple[SizeCalibration, ...]:
+        """Test the calibration of the processed images of each size band.
 
-        `sites` and `sizes` (N,) are the names of hospitals and of size bands.
+        There is no band if the processed images have only one class.
         """
+        if not self._has_both_classes:
+            return ()
+        bands = np.asarray(groups.size_bands, str)[self.is_processed]
+        return calibration_by_size(
+            self.risks, self._processed_labels, bands.tolist(), min_images
+        )
+
+    def to_json(self, groups: "_Groups", policy: GatePolicy) -> dict[str, Any]:
+        """Return the figures of the model."""
         figures = evaluation(
             self.scores,
             decisions=self.decisions,
             malignant=self.malignant,
             patients=self._patients,
-            sites=sites,
-            sizes=sizes,
+            sites=groups.site_names,
+            sizes=groups.size_bands,
         )
+        size_rows = self.calibration_by_size(groups, policy.least_of_size)
+        calibration_of_band = {row.band: row.to_json() for row in size_rows}
+        for row in figures["sizes"]:
+            row["calibration"] = calibration_of_band.get(row["band"])
         figures["calibration"] = []
         brier = None
         if self._has_both_classes:
@@ -309,13 +342,15 @@ def _live_figures(
     candidate: _ModelEvaluation,
     live: _ModelEvaluation | None,
     patients: np.ndarray,
+    *,
     groups: _Groups,
+    policy: GatePolicy,
 ) -> dict[str, Any]:
     """Return the live model's figures and its difference from the candidate."""
     if live is None:
         return {"live": None, "paired": None}
     return {
-        "live": live.to_json(groups.site_names, groups.size_bands),
+        "live": live.to_json(groups, policy),
         "paired": _auc_difference_to_json(candidate, live, patients),
     }
 
@@ -411,6 +446,18 @@ def _sensitivity_reason(candidate: _ModelEvaluation, policy: GatePolicy) -> Gate
     return GateReason("sensitivity-kept", weight=Weight.FOR, facts=facts)
 
 
+def _sensitivity_notes(
+    candidate: _ModelEvaluation, policy: GatePolicy
+) -> list[GateReason]:
+    """Return a note if the sensitivity is at least the floor, but its interval reaches below."""
+    sensitivity = candidate.table.proportion(Measure.SENSITIVITY)
+    interval = wilson(sensitivity.successes, sensitivity.total)
+    if not interval.low < policy.sensitivity_floor <= sensitivity.value:
+        return []
+    facts = {"low": interval.low, "floor": policy.sensitivity_floor}
+    return [GateReason("sensitivity-uncertain", weight=Weight.NOTE, facts=facts)]
+
+
 def _calibration_reason(candidate: _ModelEvaluation, policy: GatePolicy) -> GateReason:
     test = candidate.calibration
     if test is None:
@@ -434,28 +481,3 @@ def _unprocessed_notes(candidate: _ModelEvaluation) -> list[GateReason]:
         "images": candidate.is_processed.size,
     }
     return [GateReason("images-unread", weight=Weight.NOTE, facts=facts)]
-
-
-def _site_notes(rows: Sequence[SiteRates], policy: GatePolicy) -> list[GateReason]:
-    """Return one note for each site whose sensitivity is below the floor by more than chance."""
-    notes = []
-    for row in rows:
-        rate = row.rates[Measure.SENSITIVITY]
-        if not rate.total:
-            continue
-        if rate.intervals[IntervalMethod.WILSON].high >= policy.sensitivity_floor:
-            continue
-        facts = {"site": row.site, "found": rate.successes, "of": rate.total}
-        notes.append(GateReason("site-below-floor", weight=Weight.NOTE, facts=facts))
-    return notes
-
-
-def _worst_site(rows: Sequence[SiteRates]) -> str | None:
-    """Return the site with the lowest sensitivity; None if no site has a malignant image."""
-    rows_with_malignant = [row for row in rows if row.malignant]
-    if not rows_with_malignant:
-        return None
-    worst = min(
-        rows_with_malignant, key=lambda row: row.rates[Measure.SENSITIVITY].value
-    )
-    return worst.site

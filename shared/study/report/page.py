@@ -17,6 +17,7 @@ from shared.study.checkpoints import write_atomically
 from shared.study.errors import OutputUnwritable
 from shared.study.folder import LabelledFolder
 from shared.study.report.comparisons import agreement_table, comparison_table
+from shared.study.report.decision_curves import decision_curve_table
 from shared.study.report.figures import (
     Figures,
     compute_figures,
@@ -160,6 +161,7 @@ def _all_tables(study: Study, dataset: DatasetDescription) -> list[Table]:
         missing_rows_table(study),
         skipped_table(study, dataset.names_by_key),
         settings_table(study),
+        decision_curve_table(study),
         scores_table(study),
     ]
 

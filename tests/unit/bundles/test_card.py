@@ -1,10 +1,16 @@
 import json
 import shutil
+from dataclasses import replace
 
+import numpy as np
 import pytest
+import safetensors.numpy
 
 from shared.bundles import load
 from shared.bundles.card import model_card
+from shared.bundles.errors import BundleUnreadable
+from shared.bundles.evidence import pack, unpack
+from shared.statistics import ASSUMED_PREVALENCE
 from tests.support.builders import as_format_2
 
 
@@ -65,9 +71,57 @@ def test_the_limits_name_unknown_sites_and_patients(bundle):
     assert "none is named here" in model_card(bundle)["performance"]["how"]
 
 
+def test_decision_curves_come_back_from_the_file_at_both_prevalences(bundle):
+    own, assumed = model_card(bundle)["decision_curves"]
+    assert own["prevalence"] == bundle.prevalence
+    assert assumed["prevalence"] == ASSUMED_PREVALENCE
+    for curve, stored in zip(
+        (own, assumed), bundle.model.evidence.decision_curves, strict=True
+    ):
+        point = curve["points"][19]
+        assert point["threshold"] == 0.20
+        assert point["net_benefit"] == stored.net_benefit[19]
+        assert point["low"] <= point["net_benefit"] <= point["high"]
+        assert point["biopsy_all"] == pytest.approx(
+            curve["prevalence"] - (1 - curve["prevalence"]) / 4
+        )
+        for threshold in curve["superior_at"]:
+            best = curve["points"][round(100 * threshold) - 1]
+            assert best["low"] > max(best["biopsy_all"], curve["biopsy_none"])
+
+
+def test_a_bundle_of_the_release_before_has_no_decision_curve(bundle):
+    evidence = bundle.model.evidence
+    arrays = safetensors.numpy.load(pack(evidence))
+    older = {
+        name: array for name, array in arrays.items() if not name.startswith("curve_")
+    }
+    entry = bundle.manifest.evidence
+    without = replace(bundle.model, evidence=unpack(entry, older))
+    assert model_card(replace(bundle, model=without))["decision_curves"] is None
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"curve_threshold": np.linspace(0.1, 0.5, 5)},
+        {"curve_threshold": np.linspace(0, 1, 60)},
+        {"curve_prevalence": np.array([0.2, 1.0])},
+        {"curve_net_benefit": np.zeros(3)},
+        {"curve_prevalence": None},
+    ],
+)
+def test_broken_curves_are_refused(bundle, changes):
+    arrays = safetensors.numpy.load(pack(bundle.model.evidence)) | changes
+    kept = {name: array for name, array in arrays.items() if array is not None}
+    with pytest.raises(BundleUnreadable):
+        unpack(bundle.manifest.evidence, kept)
+
+
 def test_the_card_of_a_bundle_of_format_2_has_no_evidence(saved, tmp_path):
     folder = shutil.copytree(saved[0], tmp_path / "old")
     card = model_card(load(as_format_2(folder)))
+    assert card["decision_curves"] is None
     assert (card["operating_points"], card["conformal"], card["calibration"]) == (
         None,
         None,

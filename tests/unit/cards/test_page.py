@@ -7,6 +7,7 @@ import pytest
 from shared.bundles import load
 from shared.bundles.card import model_card
 from shared.cards import render
+from shared.cards.decision_curve import curve_figure
 from tests.support.builders import as_format_2
 
 VOID = {"meta"}
@@ -92,3 +93,96 @@ def test_a_card_of_an_old_bundle_is_a_page_too(saved, tmp_path):
     parse(page)
     assert "counts were not kept" in page
     assert "bundle format 2" in page
+
+
+def test_decision_curves_stand_beside_biopsy_of_all_and_of_none(card):
+    page = render(card)
+    tags = parse(page)
+    classes = [value for name, value in tags.attributes if name == "class"]
+    for name in ("curve-model", "curve-band", "curve-all", "curve-none"):
+        assert classes.count(name) == 2
+    assert "Where 50\u00a0% are malignant, as in the training images" in page
+    assert "Where 23\u00a0% are malignant, as SERA assumes" in page
+
+
+def test_the_points_of_a_curve_stay_inside_its_frame(card):
+    for curve in card["decision_curves"]:
+        drawn = curve_figure(curve)
+        for line in (drawn.model, drawn.band, drawn.biopsy_all, drawn.biopsy_none):
+            for point in line.split():
+                x, y = map(float, point.split(","))
+                assert 30 <= x <= 210
+                assert 10 <= y <= 190
+        zero = drawn.y_ticks[0].position
+        assert {point.split(",")[1] for point in drawn.biopsy_none.split()} == {
+            str(zero)
+        }
+
+
+def test_a_curve_that_is_worth_nothing_says_so(card):
+    for curve in card["decision_curves"]:
+        curve["superior_at"] = []
+        for point in curve["points"]:
+            point |= {"net_benefit": -0.1, "low": -0.4, "high": 0.0}
+    page = render(card)
+    parse(page)
+    assert page.count("At no threshold does the model's interval lie above both") == 2
+    assert "\N{MINUS SIGN}10.0 (\N{MINUS SIGN}40.0 to 0.0)" in page
+
+
+def test_a_stored_card_from_before_decision_curves_is_a_page_too(card):
+    del card["decision_curves"]
+    page = render(card)
+    parse(page)
+    assert "Decision curves" not in page
+
+
+RATE = {"value": 0.9, "low": 0.8, "high": 0.95, "of": 50, "found": 45}
+PART = {"images": 100, "malignant": 50, "sensitivity": RATE, "specificity": RATE}
+
+
+def judged(**changes):
+    return {
+        "verdict": "failed",
+        "at": "2026-01-02T03:04:05+00:00",
+        "images": 200,
+        "malignant": 100,
+        "patients": 180,
+        "auc": {"value": 0.91, "low": 0.87, "high": 0.94},
+        "sensitivity": RATE,
+        "specificity": RATE,
+        "sizes": [],
+        "sites": [],
+        **changes,
+    }
+
+
+def test_the_locked_test_set_is_shown_by_size_and_by_site(card):
+    calibration = {"images": 100, "error": 0.21, "by_chance": 0.05, "p_value": 0.001}
+    sizes = [
+        PART | {"band": "under-10", "calibration": calibration},
+        PART | {"band": "unknown", "calibration": None},
+    ]
+    page = render(card | {"gate": judged(sizes=sizes, sites=[PART, PART])})
+    parse(page)
+    for words in (
+        "200 images of 180 patients",
+        "<strong>failed</strong>",
+        "sensitivity 90.0\u00a0% (80.0–95.0)",
+        "under 10 mm",
+        "0.210 (0.050)",
+        "site 2 of 2",
+    ):
+        assert words in page
+    assert "No external test." not in page
+
+
+def test_judgements_of_earlier_releases_and_those_without_figures_are_pages_too(card):
+    earlier = judged(sizes=[PART | {"band": "10-20"}])
+    nothing = dict.fromkeys(
+        ("images", "malignant", "patients", "auc", "sensitivity", "specificity")
+    )
+    for gate in (earlier, judged(verdict="not-judged", **nothing)):
+        page = render(card | {"gate": gate})
+        parse(page)
+        assert "None" not in page

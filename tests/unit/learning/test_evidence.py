@@ -3,19 +3,21 @@ import pytest
 
 from shared.learning.evidence import ALPHAS, SENSITIVITY_TARGETS, gather_evidence
 from shared.learning.validation.folds import split_folds
-from shared.statistics import fit_sigmoid
+from shared.statistics import ASSUMED_PREVALENCE, fit_sigmoid
 
 
 def evidence_and_scores(count=400, seed=0):
     random = np.random.default_rng(seed)
     malignant = random.random(count) < 0.4
     scores = 1 / (1 + np.exp(-(random.normal(size=count) + 2 * malignant - 1)))
-    folds = split_folds(malignant, np.arange(count).astype(str), 6, 0)
+    patients = np.arange(count).astype(str)
+    folds = split_folds(malignant, patients, 6, 0)
     novelty = random.random(count) + 0.5
     embedding = random.normal(size=(count, 8)).astype("f4")
     evidence = gather_evidence(
         scores,
         malignant=malignant,
+        patients=patients,
         folds=folds,
         calibration=fit_sigmoid(scores, malignant),
         novelty=novelty,
@@ -70,3 +72,13 @@ def test_conformal_sets_keep_their_promised_coverage_out_of_fold():
 def test_the_calibration_bins_hold_every_image_once():
     evidence, scores = evidence_and_scores()
     assert sum(bin_.count for bin_ in evidence.calibration) == len(scores)
+
+
+def test_decision_curves_hold_at_the_training_images_and_at_the_assumed_prevalence():
+    evidence, _ = evidence_and_scores()
+    own, assumed = evidence.decision_curves
+    observed = sum(group.malignant for group in evidence.calibration) / 400
+    assert own.prevalence == pytest.approx(observed)
+    assert assumed.prevalence == ASSUMED_PREVALENCE
+    assert own.is_superior.any()
+    assert assumed.is_superior.any()

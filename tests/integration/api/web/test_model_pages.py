@@ -72,6 +72,10 @@ def test_a_candidate_is_compared_with_the_live_model(operator, language):
     assert len(page.content) < 200_000
     assert "style=" not in page.text
     assert {"en": "malignant images", "ko": "찾아냅니다"}[language] in page.text
+    assert {"en": "by chance", "ko": "우연 0."}[language] in page.text
+    assert {"en": "Its risks are calibrated at each of 3 sizes", "ko": "크기 3개 구간"}[
+        language
+    ] in page.text
     assert '<span lang="en">' not in page.text or language == "en"
 
 

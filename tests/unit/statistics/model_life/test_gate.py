@@ -36,10 +36,22 @@ def readings(quality=3.0, cutoff=0.5, seed=2, **changes):
 
 
 def judge(
-    candidate, live=None, policy=POLICY, labels=LABELS, sites=SITES, patients=None
+    candidate,
+    live=None,
+    policy=POLICY,
+    labels=LABELS,
+    sites=SITES,
+    patients=None,
+    sizes_mm=None,
 ):
     return judge_candidate(
-        candidate, live, labels, sites, policy=policy, patients=patients
+        candidate,
+        live,
+        labels,
+        sites,
+        policy=policy,
+        patients=patients,
+        sizes_mm=sizes_mm,
     )
 
 
@@ -53,6 +65,7 @@ def test_a_candidate_as_good_as_the_live_model_passes_with_all_its_figures():
     assert codes(judgement, Weight.FOR) == {
         "auc-not-worse",
         "sensitivity-kept",
+        "sites-kept",
         "calibrated",
     }
     figures = json.loads(json.dumps(judgement.figures, allow_nan=False))
@@ -106,7 +119,8 @@ def test_where_the_images_cannot_show_that_it_is_no_worse_it_fails_and_is_told_w
 
 
 def test_a_candidate_that_finds_too_few_fails_on_its_sensitivity_alone():
-    judgement = judge(readings(8, cutoff=0.97), readings(8))
+    candidate = readings(8, cutoff=0.97)
+    judgement = judge(candidate, readings(8), sites=[None] * CASES)
     assert codes(judgement, Weight.AGAINST) == {"sensitivity-below-floor"}
     assert "at least 80%" in str(judgement.objections[0])
 
@@ -129,7 +143,7 @@ def test_risks_are_judged_at_the_prevalence_of_the_test_images():
 def test_without_a_live_model_the_floors_decide():
     judgement = judge(readings(8))
     assert judgement.verdict is GateVerdict.PASSED
-    assert codes(judgement, Weight.NOTE) == {"no-live-model"}
+    assert codes(judgement, Weight.NOTE) == {"no-live-model", "sizes-not-judged"}
     assert judgement.figures["comparison"] is judgement.figures["live"] is None
     assert judge(readings(8, cutoff=0.97)).verdict is GateVerdict.FAILED
 
@@ -170,7 +184,7 @@ def test_images_that_it_cannot_read_count_against_a_candidate():
     unread = np.flatnonzero(LABELS)[:40]
     for column in (incomplete.scores, incomplete.risks):
         column[unread] = np.nan
-    judgement = judge(incomplete, complete)
+    judgement = judge(incomplete, complete, sites=[None] * CASES)
     assert codes(judgement, Weight.AGAINST) == {"auc-worse", "sensitivity-below-floor"}
     assert codes(judgement, Weight.NOTE) >= {"images-unread"}
     assert judgement.figures["candidate"]["unread"] == 40
@@ -186,14 +200,89 @@ def test_a_candidate_that_reads_nothing_fails_and_its_figures_can_be_kept():
     json.dumps(judgement.figures, allow_nan=False)
 
 
-def test_a_site_where_few_are_found_is_noted_and_named_the_worst():
+def test_a_site_where_few_are_found_fails_alone_and_is_named_the_worst():
     decisions = np.where(np.array(SITES) == "south", 0, readings(8).decisions)
-    judgement = judge(
-        readings(8, decisions=decisions), policy=replace(POLICY, sensitivity_floor=0.4)
-    )
-    assert judgement.verdict is GateVerdict.PASSED
-    assert "site-below-floor" in codes(judgement, Weight.NOTE)
+    policy = replace(POLICY, sensitivity_floor=0.4)
+    judgement = judge(readings(8, decisions=decisions), policy=policy)
+    assert judgement.verdict is GateVerdict.FAILED
+    assert codes(judgement, Weight.AGAINST) == {"site-below-floor"}
+    assert "At south it finds 0 of" in str(judgement.objections[0])
     assert judgement.figures["worst_site"] == "south"
+
+
+def test_a_site_that_misses_a_few_by_chance_does_not_fail():
+    few = [*["small"] * 6, *SITES[6:]]
+    decisions = readings(8).decisions.copy()
+    decisions[np.flatnonzero(LABELS[:6])[:1]] = 0
+    judgement = judge(readings(8, decisions=decisions), sites=few)
+    assert "sites-kept" in codes(judgement, Weight.FOR)
+
+
+def test_one_site_says_nothing_of_others():
+    judgement = judge(readings(8), sites=[None] * CASES)
+    assert judgement.verdict is GateVerdict.PASSED
+    assert "one-site" in codes(judgement, Weight.NOTE)
+
+
+SIZES = [5.0, 15.0, 30.0, 50.0] * (CASES // 4)
+
+
+def test_risks_that_are_off_at_one_size_only_fail_there():
+    """Over all sizes the errors of small and large nodules hide each other."""
+    sure = readings(8)
+    small = np.array(SIZES) < 10
+    policy = replace(POLICY, calibration_limit=0.15)
+    risks = np.where(small, np.clip(1.0 - sure.risks, 0.01, 0.99), sure.risks)
+    judgement = judge(readings(8, risks=risks), policy=policy, sizes_mm=SIZES)
+    objection = next(
+        reason
+        for reason in judgement.reasons
+        if reason.code == "calibration-off-at-size"
+    )
+    assert objection.weight is Weight.AGAINST
+    assert str(objection.message).startswith("Nodules under 10 mm: on their 50 images")
+    rows = judgement.figures["candidate"]["evaluation"]["sizes"]
+    errors = {row["band"]: row["calibration"]["error"] for row in rows}
+    assert max(errors, key=errors.get) == "under-10"
+    others = [reason.facts.get("from_mm") for reason in judgement.reasons]
+    assert not {10.0, 20.0, 40.0} & set(others)
+
+
+@pytest.mark.parametrize(
+    ("size_mm", "words"),
+    [
+        (15.0, "Nodules of 10 to under 20 mm: "),
+        (50.0, "Nodules of 40 mm and more: "),
+    ],
+)
+def test_an_objection_names_the_sizes(size_mm, words):
+    sure = readings(8)
+    judgement = judge(readings(8, risks=sure.risks / 4), sizes_mm=[size_mm] * CASES)
+    assert words in " ".join(map(str, judgement.objections))
+
+
+def test_calibrated_risks_pass_at_every_size():
+    judgement = judge(readings(8), sizes_mm=SIZES)
+    assert judgement.verdict is GateVerdict.PASSED
+    assert "calibrated-by-size" in codes(judgement, Weight.FOR)
+
+
+def test_sizes_that_are_unknown_or_few_are_not_judged():
+    few = [*[5.0] * (POLICY.least_of_size - 1), *[None] * CASES][:CASES]
+    for sizes in (few, [None] * CASES):
+        judgement = judge(readings(8), sizes_mm=sizes)
+        assert "sizes-not-judged" in codes(judgement, Weight.NOTE)
+        rows = judgement.figures["candidate"]["evaluation"]["sizes"]
+        assert rows[-1]["band"] == "unknown"
+        assert rows[-1]["calibration"]["images"] >= CASES - POLICY.least_of_size
+
+
+def test_an_interval_of_the_sensitivity_below_the_floor_is_noted():
+    sensitivity = judge(readings(8)).figures["candidate"]["sensitivity"]
+    between = (sensitivity["low"] + sensitivity["value"]) / 2
+    judgement = judge(readings(8), policy=replace(POLICY, sensitivity_floor=between))
+    assert judgement.verdict is GateVerdict.PASSED
+    assert "sensitivity-uncertain" in codes(judgement, Weight.NOTE)
 
 
 def test_images_of_no_known_site_have_a_row_of_their_own():

@@ -40,6 +40,7 @@ FILES = {
         "left_out",
         "skipped",
         "settings",
+        "decision_curve",
         "scores",
     ),
 }

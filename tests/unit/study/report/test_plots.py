@@ -22,7 +22,13 @@ def words(svg: str) -> list[str]:
 
 
 def test_every_figure_is_drawn_with_letters_as_text(figures):
-    assert list(figures) == ["roc", "confusion", "calibration", "scores"]
+    assert list(figures) == [
+        "roc",
+        "confusion",
+        "calibration",
+        "decision-curve",
+        "scores",
+    ]
     assert "1 − specificity" in words(figures["roc"][0])
     assert "stated risk of malignancy" in words(figures["calibration"][0])
     assert any(text.startswith("benign (40") for text in words(figures["scores"][0]))
@@ -51,6 +57,19 @@ def test_the_confusion_matrix_holds_the_models_counts(fabricated, figures):
     ).decisions
     text = words(figures["confusion"][0])
     assert str(int((decisions & fabricated.malignant).sum())) in text
+
+
+def test_the_decision_curve_stands_beside_biopsy_all_and_none_at_two_prevalences(
+    figures,
+):
+    svg, caption = figures["decision-curve"]
+    text = words(svg)
+    for label in ("the model", "biopsy all", "biopsy none"):
+        assert label in text
+    assert "33 % malignant" in text
+    assert "23 % malignant" in text
+    assert "Vickers & Elkin 2006" in caption
+    assert "At 33 % malignant, its interval lies above both" in caption
 
 
 def test_no_two_figures_share_an_id(figures):
