@@ -6,6 +6,7 @@ from uuid import UUID
 
 from services.api.reader_studies.analysis import StudyAnalysis, StudyData
 from services.api.reader_studies.figures import Analysis
+from shared.domain.results.statement import statement_of
 from shared.ledger import HospitalSession
 from shared.ledger.reader_studies.readings import Reading, StudyCase
 
@@ -74,7 +75,8 @@ class ResultsService:
 def _row(
     reading: Reading, case: StudyCase, *, breach: bool, seen_before: bool
 ) -> list[object]:
-    """Return the values of COLUMNS."""
+    """Return the values of COLUMNS. A referred case has a score, but neither risk nor side."""
+    statement = statement_of(case.result)
     return [
         reading.reader,
         reading.case_id,
@@ -84,8 +86,8 @@ def _row(
         reading.fna,
         case.malignant,
         case.result.score,
-        case.result.risk,
-        case.result.decision,
+        statement.risk,
+        statement.side or case.result.decision,
         reading.shown_at.isoformat(),
         reading.sent_at.isoformat(),
         reading.server_ms,
