@@ -144,6 +144,23 @@ def test_the_table_of_readings_states_no_risk_and_no_side_of_a_referred_case(
     }
 
 
+def test_the_table_of_readings_has_no_answer_that_is_withheld_from_the_administrator(
+    admin, readers, study, cases
+):
+    for reader in readers:
+        read(reader, study, readings_by_case(cases, FIRST))
+    admin.patch("/v1/hospital", json={"reader_first": "on"})
+    path = f"/v1/reader-studies/{study}/readings.csv"
+    body = {"level": "TR3"}
+    admin.post(f"/v1/cases/{cases[0]}/reader-level", json=body)
+    answered = {
+        line["case"]
+        for line in csv.DictReader(StringIO(admin.get(path).text))
+        if line["sera_score"] or line["sera_risk"] or line["sera_decision"]
+    }
+    assert answered == {cases[0]}
+
+
 def test_before_the_blind_reading_neither_seras_result_nor_the_outcome_is_shown(
     readers, study, cases
 ):
