@@ -162,7 +162,11 @@ def test_after_the_own_level_the_answer_is_shown_beside_it_everywhere(
 
 @pytest.mark.usefixtures("mode_on")
 def test_a_level_is_stored_once_and_audited_without_the_level(case, admin):
-    assert enter(admin, case, level="TR4").status_code == 201
+    path = f"/v1/cases/{case['case_id']}/reader-level"
+    request = {"json": {"level": "TR4"}, "headers": {"Idempotency-Key": "once"}}
+    first = admin.post(path, **request)
+    assert (first.status_code, first.json()["level"]) == (201, "TR4")
+    assert admin.post(path, **request).text == first.text
     again = enter(admin, case, level="TR5")
     assert (again.status_code, again.json()["code"]) == (409, "own-level-stored")
     levels = admin.get(f"/v1/cases/{case['case_id']}").json()["reader_levels"]
