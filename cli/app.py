@@ -38,7 +38,7 @@ COMMANDS = {
     "runs": "Training runs: list, show, watch, cancel, resume.",
     "models": "List, show, compare, promote and roll back models.",
     "card": "What a model is for, made from, worth and not worth: JSON, or with --html a page.",
-    "hospital": "Prevalence, cut-off, referral, FNA rule, retention and burnt-in text of each hospital.",
+    "hospital": "Prevalence, cut-off, referral, FNA rule, retention and other settings of each hospital.",
     "monitor": "How the model does at each hospital: drift, input quality, outcomes, coverage.",
     "study": (
         "Cross-validate everything the recipe can make of FOLDER; write DIR/report.html, "

@@ -53,6 +53,12 @@ BlankText = Annotated[
         help="Text burnt into images: `off`, `warn` or `blank` (painted over beside the tissue)."
     ),
 ]
+ReaderFirst = Annotated[
+    str | None,
+    typer.Option(
+        help="`on`: people enter their own suspicion level before SERA's answer; `off`: not."
+    ),
+]
 DryRun = Annotated[
     bool,
     typer.Option(
@@ -67,7 +73,8 @@ class NothingToSet(InputError):
     text = (
         "Nothing was named to set. Give at least one of --prevalence, "
         "--target-sensitivity, --refer-alpha, --fna-rule, "
-        "--rate-per-minute, --inflight-quota, --weight, --retention-days, --blank-text."
+        "--rate-per-minute, --inflight-quota, --weight, --retention-days, --blank-text, "
+        "--reader-first."
     )
 
 
@@ -85,7 +92,7 @@ class NoSuchHospital(NotFound):
 
 @app.callback()
 def hospitals() -> None:
-    """Prevalence, cut-off, referral, FNA rule, retention and burnt-in text of each hospital."""
+    """Prevalence, cut-off, referral, FNA rule, retention and other settings of each hospital."""
 
 
 @app.command()
@@ -117,6 +124,7 @@ def change(
     weight: Weight = None,
     retention_days: RetentionDays = None,
     blank_text: BlankText = None,
+    reader_first: ReaderFirst = None,
     dry_run: DryRun = False,
     as_json: AsJson = False,
 ) -> None:
@@ -130,7 +138,11 @@ def change(
         "weight": weight,
         "retention_days": retention_days,
     }
-    words = {"fna_rule": fna_rule, "blank_text": blank_text}
+    words = {
+        "fna_rule": fna_rule,
+        "blank_text": blank_text,
+        "reader_first": reader_first,
+    }
     changes = parse_changes(numbers, words)
     if not changes:
         raise NothingToSet
@@ -269,6 +281,7 @@ def print_hospital(hospital: dict[str, Any]) -> None:
         load_line(hospital),
         retention_line(hospital),
         burnt_in_text_line(hospital),
+        reader_first_line(hospital),
     ]
     if live := hospital["live"]:
         lines.append(cutoff_line(live))
@@ -306,6 +319,13 @@ def burnt_in_text_line(hospital: dict[str, Any]) -> str:
         "warn": "Results warn of text burnt into the image.",
         "blank": "Text beside the tissue is painted over; results warn of other text.",
     }[hospital["in_use"]["blank_text"]]
+
+
+def reader_first_line(hospital: dict[str, Any]) -> str:
+    return {
+        "on": "People enter their own suspicion level before SERA's answer is shown to them.",
+        "off": "SERA's answer is shown to people at once.",
+    }[hospital["in_use"]["reader_first"]]
 
 
 def cutoff_line(live: dict[str, Any]) -> str:

@@ -8,6 +8,7 @@ from shared.ledger.cases.erasures import Erasures
 from shared.ledger.cases.explanations import Explanations
 from shared.ledger.cases.orphaned_objects import OrphanedObjects
 from shared.ledger.cases.outcomes import Outcomes
+from shared.ledger.cases.reader_levels import ReaderLevels
 from shared.ledger.cases.repository import Cases
 from shared.ledger.cases.similar_cases import SimilarCases
 from shared.ledger.cases.worklist import Worklist
@@ -60,6 +61,10 @@ class HospitalSession(LedgerSession):
     @repository
     def outcomes(self) -> Outcomes:
         return Outcomes(self.sql, self.hospital_id, self.trail, self.actor)
+
+    @repository
+    def reader_levels(self) -> ReaderLevels:
+        return ReaderLevels(self.sql, self.hospital_id, self.trail)
 
     @repository
     def erasures(self) -> Erasures:

@@ -8,6 +8,7 @@ from shared.ledger.cases.tables import (
     ObservationRow,
     OrphanedObjectRow,
     OutcomeRow,
+    ReaderLevelRow,
     ReceiptRow,
     ResultRow,
 )
@@ -84,6 +85,7 @@ __all__ = [
     "PersonRow",
     "PromotionRow",
     "RateLimitRow",
+    "ReaderLevelRow",
     "ReaderStudyCaseRow",
     "ReaderStudyReaderRow",
     "ReaderStudyRow",

@@ -122,6 +122,26 @@ def test_the_heatmap_lies_over_the_image_and_the_keyboard_changes_its_opacity(
     screenshot(page, "case-desk", full=True)
 
 
+def test_the_readers_own_level_comes_before_the_answer(
+    open_page, stage, stack_ledger, assert_accessible
+):
+    case = stage.hospital("levels").read(png(6))
+    with stack_ledger.system_session("test") as session:
+        hospital = session.hospitals.ensure("levels")
+        session.hospitals.change(hospital, {"reader_first": "on"})
+    page = open_page(Role.READER, "levels", path=f"/cases/{case['case_id']}")
+    store = page.get_by_role("button", name="Store my level")
+    store.click()
+    expect(page.locator("#own-level-problem")).to_contain_text("Choose your level")
+    expect(page.locator("#decision")).to_have_count(0)
+    assert_accessible(page)
+    page.get_by_label("My suspicion level").select_option("TR4")
+    store.press("Enter")
+    expect(page.locator("#decision")).to_be_visible(timeout=TIMEOUT_MS)
+    expect(page.locator("#levels")).to_contain_text("TR4")
+    assert_accessible(page)
+
+
 @pytest.mark.parametrize("language", ["en", "ko"])
 def test_it_prints_as_one_page(open_page, result_path, language):
     page = open_page(path=result_path, language=language)

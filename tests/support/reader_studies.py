@@ -12,14 +12,17 @@ from tests.support import builders
 from tests.support.builders import fna_advice, form, png
 
 DIGEST = "d" * 64
+REFERRED = 0.51
 MODEL = ModelReference(name="light", version=2, digest=DIGEST)
 
 
 def result(score: float) -> Result:
+    """A result; a score of `REFERRED` is a referred case."""
+    decision = Verdict.MALIGNANT if score >= 0.5 else Verdict.BENIGN
     return builders.result(
         score=score,
         risk=round(score / 2, 6),
-        decision=Verdict.MALIGNANT if score >= 0.5 else Verdict.BENIGN,
+        decision=Verdict.REFER if score == REFERRED else decision,
         cutoff=0.5,
         fna=fna_advice(recommended=True),
         warnings=(Finding("under-10-mm", "Small."),),

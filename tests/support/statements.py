@@ -111,6 +111,10 @@ def entry(answer: Result) -> WorklistEntry:
         source=None,
         determined_on=None,
         consent=None,
+        is_withheld=False,
+        reader_level=None,
+        reader_level_by=None,
+        reader_level_at=None,
         stored_risk=answer.risk,
     )
 
@@ -138,6 +142,7 @@ def case_page(answer: Result, language: Language) -> str:
         batch=None,
         descriptors=None,
         reader_assessment=None,
+        reader_levels=[],
         created_at=NOON,
         jobs=[JOB_ID],
         outcome=None,
@@ -147,7 +152,9 @@ def case_page(answer: Result, language: Language) -> str:
         "case.html",
         language,
         case=case,
-        job=SimpleNamespace(job_id=JOB_ID, state=JobState.DONE, result=answer),
+        job=SimpleNamespace(
+            job_id=JOB_ID, state=JobState.DONE, result=answer, withheld=False
+        ),
         say=say,
         sentences=sentences,
         may_submit=True,

@@ -91,6 +91,7 @@ class ExplanationService:
         session = self._session
         if session.cases.find(case_id) is None:
             raise NotFound(thing="case")
+        session.reader_levels.check_shown(self._caller.person, case_id)
         explanation = session.explanations.request(case_id)
         if explanation is None:
             raise NoResultYet

@@ -8,6 +8,11 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from services.api.cases.explanation import RETRY_LATER, ExplanationService
 from services.api.cases.explanation_view import ExplanationView
 from services.api.cases.picture import CaseImage
+from services.api.cases.reader_level import (
+    NewOwnLevel,
+    ReaderLevelView,
+    store_own_level,
+)
 from services.api.cases.schemas import (
     CaseView,
     NewOutcome,
@@ -114,6 +119,21 @@ def record_outcome(
     """
     service = CaseService(session, caller, dependencies.read_audit)
     return service.record_outcome(case_id, new)
+
+
+@router.post("/cases/{case_id}/reader-level", status_code=201)
+def enter_reader_level(
+    case_id: UUID,
+    new: NewOwnLevel,
+    caller: HospitalReader,
+    session: HospitalSessionDep,
+    dependencies: DependenciesDep,
+) -> ReaderLevelView:
+    """Store the signed-in person's own suspicion level for a case, before they see SERA's answer.
+    It cannot be changed later.
+    """
+    settings = dependencies.settings
+    return store_own_level(session, caller, settings, case_id=case_id, new=new)
 
 
 PNG_RESPONSES: dict[int | str, dict[str, Any]] = {

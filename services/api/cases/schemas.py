@@ -7,6 +7,7 @@ from uuid import UUID
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from services.api.cases.assessment import DescriptorsView, ReaderAssessment
+from services.api.cases.reader_level import ReaderLevelView
 from services.api.text import OptionalText
 from shared.domain.erasure import ErasureReason
 from shared.domain.image_source import ImageSource
@@ -154,6 +155,10 @@ class CaseView(BaseModel):
         description="Assessment by the guidelines from the descriptors and the size. It never "
         "changes the model's risk. Null without descriptors."
     )
+    reader_levels: list[ReaderLevelView] = Field(
+        description="Suspicion levels that people of the hospital entered before SERA's answer was "
+        "shown to them, oldest first. While the answer is withheld from a person, only their own."
+    )
     created_at: datetime
     jobs: list[UUID]
     outcome: OutcomeView | None = Field(
@@ -172,8 +177,12 @@ class SimilarCase(BaseModel):
         "principal directions of the training images, in standard deviations. 0 means "
         "equal. The distance is not a probability."
     )
-    risk: float
-    decision: str
+    risk: float | None = Field(
+        description="Null if SERA's answer to that case is withheld from this person."
+    )
+    decision: str | None = Field(
+        description="Null if SERA's answer to that case is withheld from this person."
+    )
     size_mm: float
     outcome: OutcomeView
     created_at: datetime

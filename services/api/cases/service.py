@@ -4,6 +4,7 @@ from uuid import UUID
 
 from services.api.audit.read_audit import ReadAudit
 from services.api.cases.assessment import assess_descriptors
+from services.api.cases.reader_level import shown_levels
 from services.api.cases.schemas import (
     CaseView,
     NewOutcome,
@@ -56,6 +57,10 @@ class CaseService:
             raise NotFound(thing="case")
         jobs = session.cases.job_ids(case_id)
         outcome = session.outcomes.latest(case_id)
+        withheld = session.reader_levels.withheld(self._caller.person, [case_id])
+        levels = shown_levels(
+            session, self._caller, case_id, withheld=case_id in withheld
+        )
         self._read_audit.record_reads(
             session=session,
             caller=self._caller,
@@ -86,6 +91,7 @@ class CaseService:
             descriptors=case.descriptors,
             outcome=None if outcome is None else outcome_view(outcome),
             reader_assessment=assess_descriptors(case.descriptors, case.size_mm),
+            reader_levels=levels,
         )
 
     def record_outcome(self, case_id: UUID, new: NewOutcome) -> OutcomeView:

@@ -12,6 +12,8 @@ Count = Annotated[int, Field(ge=-(2**31), le=2**31 - 1)]
 
 BlankText = Literal["off", "warn", "blank"]
 """One of `TextPolicy`."""
+ReaderFirstSetting = Literal["on", "off"]
+"""One of `ReaderFirst`."""
 
 
 class NewHospital(BaseModel):
@@ -65,6 +67,11 @@ class HospitalChange(BaseModel):
         description="What is done about text that is burnt into an image. `off`: nothing. `warn`: "
         "the result has the warning `burnt-in-text`. `blank`: lines of text beside the tissue are "
         "also painted over before the image is stored (`text-blanked`). Null means `warn`.",
+    )
+    reader_first: ReaderFirstSetting | None = Field(
+        None,
+        description="`on`: people enter their own suspicion level for a case before SERA's answer "
+        "is shown to them. Callers with API keys get results as before. Null means `off`.",
     )
 
 
@@ -170,13 +177,16 @@ class HospitalView(BaseModel):
     blank_text: BlankText | None = Field(
         description="What is done about text that is burnt into an image."
     )
+    reader_first: ReaderFirstSetting | None = Field(
+        description="Whether people enter their own suspicion level before SERA's answer is shown."
+    )
     due: int = Field(
         description="Number of cases that are older than `retention_days`. The next sweep erases "
         "them."
     )
     in_use: dict[str, float | str | None] = Field(
-        description="Prevalence, FNA rule, limits, retention and `blank_text` with the defaults "
-        "filled in. If the retention is null, cases are kept permanently."
+        description="Prevalence, FNA rule, limits, retention, `blank_text` and `reader_first` with the "
+        "defaults filled in. If the retention is null, cases are kept permanently."
     )
     live: LiveView | None = Field(
         description="Null if no model is live, or if the live model has no reference."

@@ -8,6 +8,7 @@ from uuid import UUID
 from services.api.hospitals.expected import Live, expected, notes
 from services.api.hospitals.schemas import HospitalView
 from services.api.hospitals.validation import check
+from shared.domain.reader_first import DEFAULT_READER_FIRST
 from shared.ledger import SystemSession
 from shared.ledger.cases.erasures import DueCases
 from shared.ledger.edit_conflicts import ETags
@@ -96,6 +97,7 @@ def hospital_view(
             "weight": hospital.weight or 1.0,
             "retention_days": hospital.retention_days or settings.retention_days,
             "blank_text": text_policy(hospital.blank_text).value,
+            "reader_first": hospital.reader_first or DEFAULT_READER_FIRST.value,
         },
         due=due_cases,
         live=expected(hospital, prevalence, live),

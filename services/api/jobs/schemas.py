@@ -81,6 +81,7 @@ class JobView(BaseModel):
                     "message": None,
                     "facts": None,
                     "result": RESULT.to_json(),
+                    "withheld": False,
                 }
             ]
         },
@@ -103,7 +104,12 @@ class JobView(BaseModel):
         description="Numbers and names that the sentence contains."
     )
     result: Result | None = Field(
-        description="The result of the case; null until the job is done."
+        description="The result of the case; null until the job is done, and while it is withheld."
+    )
+    withheld: bool = Field(
+        description="Whether the case has a result that is withheld from this person until their "
+        "own suspicion level is stored (`POST /v1/cases/{case_id}/reader-level`), because their "
+        "hospital wants that. Never for API keys."
     )
 
 
@@ -122,7 +128,10 @@ class Reruns(BaseModel):
     )
 
 
-def job_view(job: Job, eta_s: float | None = None) -> JobView:
+def job_view(
+    job: Job, eta_s: float | None = None, *, is_withheld: bool = False
+) -> JobView:
+    """The view of a job. If it is withheld from the caller, its result is left out."""
     message = text_of_code(job.reason, job.facts or {}) if job.reason else None
     return JobView(
         job_id=job.id,
@@ -134,5 +143,6 @@ def job_view(job: Job, eta_s: float | None = None) -> JobView:
         reason=job.reason,
         message=message,
         facts=job.facts,
-        result=job.result,
+        result=None if is_withheld else job.result,
+        withheld=is_withheld and job.result is not None,
     )

@@ -5,7 +5,7 @@ import base64
 import binascii
 import hashlib
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Sequence, Set
 from datetime import datetime
 from functools import partial
 from uuid import UUID
@@ -60,8 +60,10 @@ class JobService:
         job = self._session.jobs.find(job_id)
         if job is None:
             raise NotFound(thing="job")
-        self._record_reads([job])
-        return job_view(job, self._eta_s(job))
+        withheld = self._withheld([job])
+        self._record_reads([job], withheld)
+        is_withheld = job.case_id in withheld
+        return job_view(job, self._eta_s(job), is_withheld=is_withheld)
 
     async def wait(self, job_id: UUID, wait_s: float) -> JobView:
         """Return the job as soon as its state is final, but at the latest after `wait_s`.
@@ -125,10 +127,13 @@ class JobService:
     def page(self, state: JobState | None, cursor: str | None, limit: int) -> JobPage:
         jobs = self._session.jobs.page(state, _position(cursor), limit + 1)
         page_jobs = jobs[:limit]
-        self._record_reads(page_jobs)
+        withheld = self._withheld(page_jobs)
+        self._record_reads(page_jobs, withheld)
         has_more = len(jobs) > limit
         return JobPage(
-            jobs=[job_view(job) for job in page_jobs],
+            jobs=[
+                job_view(job, is_withheld=job.case_id in withheld) for job in page_jobs
+            ],
             next_cursor=_cursor(page_jobs[-1]) if has_more else None,
         )
 
@@ -173,8 +178,17 @@ class JobService:
         finally:
             transaction.rollback()
 
-    def _record_reads(self, jobs: Sequence[Job]) -> None:
-        results = [(job.case_id, job.id) for job in jobs if job.result is not None]
+    def _withheld(self, jobs: Sequence[Job]) -> set[UUID]:
+        """Return the cases whose results are withheld from the caller."""
+        cases = [job.case_id for job in jobs if job.result is not None]
+        return self._session.reader_levels.withheld(self._caller.person, cases)
+
+    def _record_reads(self, jobs: Sequence[Job], withheld: Set[UUID]) -> None:
+        results = [
+            (job.case_id, job.id)
+            for job in jobs
+            if job.result is not None and job.case_id not in withheld
+        ]
         self._dependencies.read_audit.record_reads(
             session=self._session,
             caller=self._caller,

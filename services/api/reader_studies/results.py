@@ -6,7 +6,9 @@ from uuid import UUID
 
 from services.api.reader_studies.analysis import StudyAnalysis, StudyData
 from services.api.reader_studies.figures import Analysis
+from shared.domain.results.statement import statement_of
 from shared.ledger import HospitalSession
+from shared.ledger.hospitals.repository import Caller
 from shared.ledger.reader_studies.readings import Reading, StudyCase
 
 COLUMNS = (
@@ -32,16 +34,20 @@ COLUMNS = (
 
 
 class ResultsService:
-    def __init__(self, session: HospitalSession) -> None:
+    def __init__(self, session: HospitalSession, caller: Caller) -> None:
         self._session = session
+        self._caller = caller
 
     def analysis(self, study: UUID) -> Analysis:
         return StudyAnalysis(self.study_data(study)).analyse()
 
     def table(self, study: UUID) -> str:
-        """Return a CSV table with one row for each reading of a case that is not erased."""
+        """Return a CSV table with one row for each reading of a case that is not erased, without
+        SERA's answers that are withheld from the caller.
+        """
         data = self.study_data(study)
         cases = {case.case_id: case for case in data.cases}
+        withheld = self._session.reader_levels.withheld(self._caller.person, cases)
         text = StringIO()
         writer = csv.writer(text)
         writer.writerow(COLUMNS)
@@ -52,6 +58,7 @@ class ResultsService:
                 cases[reading.case_id],
                 breach=key in data.breaches,
                 seen_before=key in data.seen_before,
+                withheld=reading.case_id in withheld,
             )
             writer.writerow(row)
         return text.getvalue()
@@ -72,9 +79,20 @@ class ResultsService:
 
 
 def _row(
-    reading: Reading, case: StudyCase, *, breach: bool, seen_before: bool
+    reading: Reading,
+    case: StudyCase,
+    *,
+    breach: bool,
+    seen_before: bool,
+    withheld: bool,
 ) -> list[object]:
-    """Return the values of COLUMNS."""
+    """Return the values of COLUMNS. A referred case has a score, but neither risk nor side."""
+    statement = statement_of(case.result)
+    answer = (
+        case.result.score,
+        statement.risk,
+        statement.side or case.result.decision,
+    )
     return [
         reading.reader,
         reading.case_id,
@@ -83,9 +101,7 @@ def _row(
         reading.malignant,
         reading.fna,
         case.malignant,
-        case.result.score,
-        case.result.risk,
-        case.result.decision,
+        *((None, None, None) if withheld else answer),
         reading.shown_at.isoformat(),
         reading.sent_at.isoformat(),
         reading.server_ms,

@@ -57,7 +57,7 @@ def reading_service(
 def results_service(
     caller: Administrator, session: HospitalSessionDep
 ) -> ResultsService:
-    return ResultsService(session)
+    return ResultsService(session, caller)
 
 
 StudyServiceDep = Annotated[StudyService, Depends(study_service)]

@@ -16,6 +16,7 @@ from shared.domain.results.statement import SYNTHETIC_MODEL, Statement, statemen
 from shared.errors import Conflict, NotFound
 from shared.ledger import HospitalSession
 from shared.ledger.cases.outcomes import Outcome
+from shared.ledger.cases.reader_levels import ReaderLevel
 from shared.ledger.cases.repository import Case
 from shared.ledger.hospitals.repository import Caller
 from shared.ledger.jobs.repository import Job
@@ -48,6 +49,8 @@ class Report:
     printed: PrintRecord
     language: Language
     zone: tzinfo = UTC
+    reader_levels: tuple[ReaderLevel, ...] = ()
+    """Levels that people entered before SERA's answer was shown to them."""
     picture: Pixels | None = None
     """(height, width) uint8, grey; None if the image can no longer be read."""
 
@@ -86,16 +89,24 @@ def gather(
 ) -> Report:
     """Collect the facts of a report. The request's transaction ends before the image is loaded.
 
-    Raises NotFound, CaseErased, NothingToPrint.
+    Raises NotFound, CaseErased, OwnLevelMissing, NothingToPrint.
     """
     case = session.cases.find(case_id)
     if case is None:
         raise NotFound(thing="case")
+    session.reader_levels.check_shown(caller.person, case_id)
     job = session.jobs.find(session.cases.job_ids(case_id)[-1])
     if job is None:
         raise NotFound(thing="job")
     result = _result(job)
     outcome = session.outcomes.latest(case_id)
+    reader_levels = tuple(session.reader_levels.of_case(case_id))
+    dependencies.read_audit.record_reads(
+        session=session,
+        caller=caller,
+        event=Event.RESULT_READ,
+        subjects=[(case_id, job.id)],
+    )
     session.audit.record(Event.REPORT_PRINTED, case=case_id, job=job.id)
     hospital = session.observations.hospitals()[session.hospital_id]
     person = session.people.find(caller.person).name if caller.person else None
@@ -112,6 +123,7 @@ def gather(
         ),
         language=language,
         zone=zone,
+        reader_levels=reader_levels,
         picture=printable(dependencies, case, session.hospital_id),
     )
 

@@ -135,6 +135,19 @@ def _statement(document: ReportDocument, translate: Translate, report: Report) -
         document.line_of(sentences.rule_sentence(translate, fna))
 
 
+def _reader_levels(
+    document: ReportDocument, translate: Translate, report: Report
+) -> None:
+    """What people said before they saw SERA's answer; nothing if nobody entered a level."""
+    if not report.reader_levels:
+        return
+    document.heading(translate("report.reader-levels"))
+    document.plain()
+    for level in report.reader_levels:
+        time = in_hours_of(report.zone, level.at)
+        document.line_of(sentences.reader_level(translate, level, time))
+
+
 def _risk(document: ReportDocument, translate: Translate, report: Report) -> None:
     """The risk on its scale, and the side of the cut-off; nothing without an answer."""
     result = report.result
@@ -332,6 +345,7 @@ PARTS = (
     _head,
     _case,
     _statement,
+    _reader_levels,
     _risk,
     _reader_assessment,
     _warnings,

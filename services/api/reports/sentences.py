@@ -20,6 +20,7 @@ from shared.domain.results.statement import (
     Statement,
 )
 from shared.guidelines import TERMS_BY_FIELD
+from shared.ledger.cases.reader_levels import ReaderLevel
 
 Translate = Callable[..., str]
 """Returns the text of a key with its fields filled in. Raises KeyError for an unknown key."""
@@ -77,8 +78,14 @@ def side_sentence(translate: Translate, statement: Statement, result: Result) ->
     return f"{side} {rates_sentence(translate, result.cutoff_rates)}"
 
 
-def earlier_answer(translate: Translate, decision: str, risk: float) -> str:
-    """Return what SERA answered in a past case: risk and side of the cut-off, or no answer."""
+def earlier_answer(
+    translate: Translate, decision: str | None, risk: float | None
+) -> str:
+    """Return what SERA answered in a past case: risk and side of the cut-off, or no answer. Both
+    are None if the answer is withheld from the reader.
+    """
+    if decision is None or risk is None:
+        return translate("common.own_level_first")
     side = SIDES.get(Verdict(decision))
     if side is None:
         return translate("common.answer.refer")
@@ -189,6 +196,17 @@ def rule(translate: Translate, name: str) -> str:
 def rule_sentence(translate: Translate, fna: FnaAdvice) -> str:
     return translate(
         "result.fna.rule", rule=rule(translate, fna.rule), source=fna.source
+    )
+
+
+def reader_level(translate: Translate, stored: ReaderLevel, time: str) -> str:
+    """Return the level that a person entered before SERA's answer was shown to them."""
+    return translate(
+        "result.reader-level",
+        level=level(translate, stored.level),
+        guideline=_guideline(translate, stored.guideline),
+        name=stored.name,
+        time=time,
     )
 
 

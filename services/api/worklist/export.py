@@ -33,6 +33,10 @@ COLUMNS = {
     "decision": "above or below the model's cut-off, or refer; then the four before are empty",
     "model_cautions": "codes of the warnings about the model, separated by spaces",
     "warnings": "codes of the result's warnings, separated by spaces",
+    "withheld": "whether its result is withheld from the person until their own level is stored",
+    "reader_level": "the first level that a person entered before SERA's answer was shown to them",
+    "reader_level_by": "who entered it",
+    "reader_level_at": "and when, ISO 8601 in UTC",
     "malignant": "what the case turned out to be, true or false; empty while nobody said",
     "source": "how that became known",
     "determined_on": "and when, ISO 8601",
@@ -96,6 +100,8 @@ def _value(entry: WorklistEntry, name: str) -> object:
     """
     if name == "decision":
         return entry.cutoff_side or entry.decision
+    if name == "withheld":
+        return entry.is_withheld
     return getattr(entry, name)
 
 

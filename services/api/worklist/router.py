@@ -1,5 +1,6 @@
 """Routes of the worklist: a hospital's cases page by page, or all as a CSV file."""
 
+from dataclasses import replace
 from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
@@ -45,12 +46,13 @@ def export_cases(
     session: HospitalSessionDep,
     dependencies: DependenciesDep,
 ) -> Response:
-    """Return all matching cases as a CSV file. A cell that a spreadsheet would treat as a formula
-    begins with '.
+    """Return all matching cases as a CSV file, without answers that are withheld from the caller. A
+    cell that a spreadsheet would treat as a formula begins with '.
     """
     headers = {"Content-Disposition": 'attachment; filename="sera-cases.csv"'}
+    filters = replace(query.filters(), person=caller.person)
     return StreamingResponse(
-        export_rows(session, dependencies.ledger, query.filters()),
+        export_rows(session, dependencies.ledger, filters),
         media_type=f"{CSV}; charset=utf-8",
         headers=headers,
     )

@@ -35,7 +35,7 @@ COPIED_FIELDS = (
     "reason",
     "facts",
 )
-RESULT_FIELDS = ("risk", "decision", "fna", "statement")
+RESULT_FIELDS = ("risk", "decision", "fna", "statement", "reader_level")
 
 
 def _or_none(value: object) -> object:
@@ -79,7 +79,8 @@ class WorklistQuery(BaseModel):
     order: Annotated[Order | None, Blank] = Field(
         None,
         description="`newest` (default), `oldest`, or highest `risk` first, which lists only cases "
-        "with a result.",
+        "with a result. Neither this nor the filters by the answer list cases whose result is "
+        "withheld from the caller.",
     )
 
     def filters(self) -> WorklistFilter:
@@ -145,6 +146,14 @@ class WorklistRow(BaseModel):
     statement: Statement | None = Field(
         description="What the result says to its reader; null without a result."
     )
+    withheld: bool = Field(
+        description="Whether the result is withheld from this person until their own suspicion "
+        "level is stored; then the four fields above are null. Never for API keys."
+    )
+    reader_level: str | None = Field(
+        description="The first suspicion level that a person entered before SERA's answer was "
+        "shown to them; null while the answer is withheld from this person."
+    )
     warnings: list[str] = Field(description="Codes of the result's warnings.")
     outcome: WorklistOutcome | None = Field(
         description="The final diagnosis; null until it is recorded."
@@ -186,7 +195,11 @@ def worklist_row(entry: WorklistEntry) -> WorklistRow:
         )
     message = text_of_code(entry.reason, entry.facts or {}) if entry.reason else None
     return WorklistRow(
-        **fields, message=message, warnings=list(entry.warnings), outcome=outcome
+        **fields,
+        message=message,
+        withheld=entry.is_withheld,
+        warnings=list(entry.warnings),
+        outcome=outcome,
     )
 
 

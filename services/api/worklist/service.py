@@ -4,6 +4,7 @@ import base64
 import binascii
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from uuid import UUID
 
@@ -33,7 +34,7 @@ class WorklistService:
 
     def page(self, query: WorklistPageQuery) -> WorklistPage:
         """Raises CursorInvalid."""
-        filters = query.filters()
+        filters = replace(query.filters(), person=self._caller.person)
         position = _position(query.cursor, filters.order)
         entries = self._session.worklist.page(filters, position, query.limit + 1)
         count = self._session.worklist.count(filters)

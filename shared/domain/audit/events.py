@@ -7,6 +7,7 @@ class Event(StrEnum):
     CASE_ACCEPTED = "case.accepted"
     CASE_ERASED = "case.erased"
     CASE_READ = "case.read"
+    CASE_READ_FIRST = "case.read-first"
     IMAGE_READ = "image.read"
     CASES_EXPORTED = "cases.exported"
     RESULT_READ = "result.read"

@@ -31,8 +31,9 @@ class Neighbour:
     external_id: str | None
     size_mm: float
     created_at: datetime
-    risk: float
-    decision: str
+    risk: float | None
+    """None, as the decision, if the answer is withheld from the reader."""
+    decision: str | None
     distance: float
     outcome: Outcome
 

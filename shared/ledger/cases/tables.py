@@ -292,6 +292,24 @@ class OutcomeRow(Table):
     )
 
 
+class ReaderLevelRow(Table):
+    """The suspicion level that a person entered before SERA's answer was shown. Never changed."""
+
+    __tablename__ = "reader_levels"
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    case_id: Mapped[UUID] = mapped_column(ForeignKey("cases.id"))
+    person_id: Mapped[UUID] = mapped_column(ForeignKey("people.id"))
+    hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
+    guideline: Mapped[str]
+    level: Mapped[str]
+    descriptors: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    at: Mapped[datetime] = timestamp_column()
+
+    __table_args__ = (
+        UniqueConstraint("case_id", "person_id", name="reader_levels_once"),
+    )
+
+
 class ObservationRow(Table):
     """The data of a result that monitoring needs, written with the result."""
 

@@ -32,6 +32,7 @@ from shared.domain.results.statement import (
     make_statement,
 )
 from shared.ledger.audit.evidence import is_genuine
+from shared.ledger.cases.reader_levels import is_withheld
 from shared.ledger.clock import database_time
 from shared.ledger.jobs.backlog import REASON
 from shared.ledger.scope import HospitalRepository
@@ -41,6 +42,8 @@ from shared.ledger.tables import (
     CaseRow,
     JobRow,
     OutcomeRow,
+    PersonRow,
+    ReaderLevelRow,
     ResultRow,
 )
 
@@ -88,6 +91,8 @@ class WorklistFilter:
     """The beginning of the hospital's own number, or of the case's id."""
     batch: str | None = None
     order: Order = Order.NEWEST
+    person: UUID | None = None
+    """Who reads the list, from whom answers may be withheld; None for an API key."""
 
 
 ENTRY_COLUMNS = (
@@ -137,6 +142,12 @@ class WorklistEntry:
     source: str | None
     determined_on: date | None
     consent: bool | None
+    is_withheld: bool
+    """Whether there is a result that is withheld from the reader until their own level is stored."""
+    reader_level: str | None
+    """The first level that a person entered before SERA's answer; None while it is withheld."""
+    reader_level_by: str | None
+    reader_level_at: datetime | None
     stored_risk: float | None
     """The risk by which the list is ordered, also if it is not shown because the case was referred
     or its result altered.
@@ -195,12 +206,15 @@ class Worklist(HospitalRepository):
             _after_position(matching, filters.order, position).limit(limit).subquery()
         )
         latest = self._latest_outcome().lateral("latest")
+        first = self._first_reader_level().lateral("first_level")
+        withheld = is_withheld(filters.person).label("is_withheld")
         query = (
-            select(*ENTRY_COLUMNS, latest)
+            select(*ENTRY_COLUMNS, withheld, latest, first)
             .join_from(page, JobRow, JobRow.id == page.c.id)
             .join(CaseRow, CaseRow.id == JobRow.case_id)
             .outerjoin(ResultRow, ResultRow.job_id == JobRow.id)
             .outerjoin(latest, true())
+            .outerjoin(first, true())
         )
         rows = self._session.execute(_ordered(query, filters.order))
         return [_entry(row) for row in rows]
@@ -241,6 +255,8 @@ class Worklist(HospitalRepository):
         if filters.decision is not None or filters.fna is not None or is_by_risk:
             query = query.join(ResultRow, ResultRow.job_id == JobRow.id)
             query = self._restrict_to_hospital(query, ResultRow)
+            # Whoever could filter by a withheld answer would know it.
+            query = query.where(~is_withheld(filters.person))
         if is_by_risk:
             query = query.where(ResultRow.risk.is_not(None))
         return query.where(
@@ -262,6 +278,20 @@ class Worklist(HospitalRepository):
             .limit(1)
         )
         return self._restrict_to_hospital(query, OutcomeRow).correlate(CaseRow)
+
+    def _first_reader_level(self) -> AnySelect:
+        query = (
+            select(
+                ReaderLevelRow.level.label("reader_level"),
+                PersonRow.name.label("reader_level_by"),
+                ReaderLevelRow.at.label("reader_level_at"),
+            )
+            .join(PersonRow, PersonRow.id == ReaderLevelRow.person_id)
+            .where(ReaderLevelRow.case_id == CaseRow.id)
+            .order_by(ReaderLevelRow.id)
+            .limit(1)
+        )
+        return self._restrict_to_hospital(query, ReaderLevelRow).correlate(CaseRow)
 
 
 def _after_position(
@@ -376,9 +406,11 @@ def _statement(row: AnyRow, warnings: tuple[str, ...]) -> Statement | None:
 
 
 def _entry(row: AnyRow) -> WorklistEntry:
-    """A case whose result was altered has failed, and shows none."""
+    """A case whose result was altered has failed, and shows none. A withheld one shows none yet."""
     warnings = tuple(warning["code"] for warning in row.warnings or ())
     is_altered = row.state == JobState.DONE and not row.is_genuine
+    has_result = row.decision is not None and not is_altered
+    shows_result = has_result and not row.is_withheld
     return WorklistEntry(
         case_id=row.case_id,
         job_id=row.job_id,
@@ -391,12 +423,16 @@ def _entry(row: AnyRow) -> WorklistEntry:
         attempts=row.attempts,
         reason=Reason.RESULT_CHANGED if is_altered else row.reason,
         facts=row.facts,
-        decision=None if is_altered else row.decision,
-        statement=None if is_altered else _statement(row, warnings),
-        warnings=() if is_altered else warnings,
+        decision=row.decision if shows_result else None,
+        statement=_statement(row, warnings) if shows_result else None,
+        warnings=warnings if shows_result else (),
         malignant=row.malignant,
         source=row.source,
         determined_on=row.determined_on,
         consent=row.consent,
+        is_withheld=has_result and row.is_withheld,
+        reader_level=None if row.is_withheld else row.reader_level,
+        reader_level_by=None if row.is_withheld else row.reader_level_by,
+        reader_level_at=None if row.is_withheld else row.reader_level_at,
         stored_risk=row.risk,
     )

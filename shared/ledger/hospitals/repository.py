@@ -31,6 +31,7 @@ SETTINGS = (
     "weight",
     "retention_days",
     "blank_text",
+    "reader_first",
 )
 
 
@@ -85,6 +86,8 @@ class Hospital:
     """The number of days after which its cases are erased."""
     blank_text: str | None
     """One of `TextPolicy`: what is done about text burnt into its images."""
+    reader_first: str | None
+    """One of `ReaderFirst`: whether people enter their own level before SERA's answer is shown."""
 
     @property
     def tag(self) -> str:

@@ -38,12 +38,14 @@ class HospitalRow(Table):
     weight: Mapped[float | None]
     retention_days: Mapped[int | None]
     blank_text: Mapped[str | None]
+    reader_first: Mapped[str | None]
     created_at: Mapped[datetime] = timestamp_column()
 
     __table_args__ = (
         CheckConstraint(
             "blank_text IN ('off', 'warn', 'blank')", name="hospitals_blank_text"
         ),
+        CheckConstraint("reader_first IN ('on', 'off')", name="hospitals_reader_first"),
     )
 
 

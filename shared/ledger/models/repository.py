@@ -30,6 +30,7 @@ from shared.ledger.models.promotions import (
 from shared.ledger.models.second_operator import (
     PromotionNeedsPeople,
     PromotionNeedsSecondOperator,
+    Proposal,
 )
 from shared.ledger.models.shadows import Shadows
 from shared.ledger.tables import ModelRow, PromotionRow
@@ -165,6 +166,10 @@ class Models:
             objection=objection.code if objection else None,
         )
         self._shadows.end_for_model(digest, Message("shadow-promoted"))
+
+    def proposals(self) -> list[Proposal]:
+        """The proposals to promote a model against the gate that wait for a second operator."""
+        return second_operator.pending_proposals(self._session, self.live_digest())
 
     def standing(self, digest: str) -> ModelStanding:
         """What results have to say of the model besides its bundle's own facts."""

@@ -169,3 +169,20 @@ def as_person(
 @pytest.fixture
 def north(as_role: Callable[..., TestClient]) -> TestClient:
     return as_role()
+
+
+@pytest.fixture
+def distinct_images(ledger):
+    """Gives every case a different image hash."""
+
+    def set_images() -> None:
+        with ledger.engine.begin() as connection:
+            connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
+            connection.execute(
+                text(
+                    "UPDATE cases SET image_sha256 = replace(id::text, '-', '') WHERE erased_at IS "
+                    "NULL"
+                )
+            )
+
+    return set_images

@@ -36,6 +36,7 @@ ABSENT_HASH = "e" * 64
 NORTH_KEY = {"Idempotency-Key": "north-1"}
 PERMISSION_BY_ROUTE = {
     r"GET /v1/(cases|jobs)\b.*": Permission.READ,
+    r"POST /v1/cases/{case_id}/reader-level": Permission.READ,
     r"POST /v1/(cases|previews|case-tables)\b.*": Permission.SUBMIT,
     r"DELETE /v1/cases/{case_id}": Permission.ADMINISTER,
     r"POST /v1/jobs/{job_id}/cancel": Permission.SUBMIT,

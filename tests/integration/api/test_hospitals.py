@@ -92,6 +92,7 @@ def test_a_hospital_without_settings_uses_the_defaults_of_the_installation(north
         "weight": 1.0,
         "retention_days": None,
         "blank_text": "warn",
+        "reader_first": "off",
     }
     assert "No model is live" in body["notes"][0]
 

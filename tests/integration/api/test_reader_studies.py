@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 from shared.domain.roles import Role
 from shared.statistics import delong_test, fleiss_kappa, obuchowski_rockette
-from tests.support.reader_studies import new_study, read, studied
+from tests.support.reader_studies import REFERRED, new_study, read, studied
 
 IS_MALIGNANT = [True, False, True, False, True, False]
 SCORES = [0.91, 0.12, 0.77, 0.64, 0.83, 0.05]
@@ -121,6 +121,44 @@ def test_two_readers_read_and_the_analysis_is_that_of_the_published_methods(
         24,
         24,
     )
+
+
+def test_the_table_of_readings_states_no_risk_and_no_side_of_a_referred_case(
+    admin, people, readers, north, ledger
+):
+    scores = [REFERRED, 0.12, 0.77, 0.64, 0.83, 0.05]
+    cases = studied(north, ledger, IS_MALIGNANT, scores)
+    body = new_study([people[0].id], pick={"by": "ids", "ids": cases[:3]})
+    study = admin.post("/v1/reader-studies", json=body).json()["study_id"]
+    path = f"/v1/reader-studies/{study}"
+    admin.post(f"{path}/open")
+    read(readers[0], study, readings_by_case(cases, FIRST))
+    table = csv.DictReader(StringIO(admin.get(f"{path}/readings.csv").text))
+    answers = {
+        line["case"]: (line["sera_risk"], line["sera_decision"]) for line in table
+    }
+    assert answers == {
+        cases[0]: ("", "refer"),
+        cases[1]: ("0.06", "below"),
+        cases[2]: ("0.385", "above"),
+    }
+
+
+def test_the_table_of_readings_has_no_answer_that_is_withheld_from_the_administrator(
+    admin, readers, study, cases
+):
+    for reader in readers:
+        read(reader, study, readings_by_case(cases, FIRST))
+    admin.patch("/v1/hospital", json={"reader_first": "on"})
+    path = f"/v1/reader-studies/{study}/readings.csv"
+    body = {"level": "TR3"}
+    admin.post(f"/v1/cases/{cases[0]}/reader-level", json=body)
+    answered = {
+        line["case"]
+        for line in csv.DictReader(StringIO(admin.get(path).text))
+        if line["sera_score"] or line["sera_risk"] or line["sera_decision"]
+    }
+    assert answered == {cases[0]}
 
 
 def test_before_the_blind_reading_neither_seras_result_nor_the_outcome_is_shown(

@@ -1,7 +1,6 @@
 from uuid import uuid4
 
 import pytest
-from sqlalchemy import text
 
 from shared.domain.roles import Role
 from tests.support.builders import form
@@ -11,23 +10,6 @@ from tests.support.observations import MODEL, Observing
 @pytest.fixture
 def observing(ledger) -> Observing:
     return Observing(ledger)
-
-
-@pytest.fixture
-def distinct_images(ledger):
-    """Gives every case a different image hash."""
-
-    def set_images() -> None:
-        with ledger.engine.begin() as connection:
-            connection.exec_driver_sql("SET LOCAL session_replication_role = replica")
-            connection.execute(
-                text(
-                    "UPDATE cases SET image_sha256 = replace(id::text, '-', '') WHERE erased_at IS "
-                    "NULL"
-                )
-            )
-
-    return set_images
 
 
 def similar_cases(client, case, limit=6):

@@ -45,7 +45,9 @@ def test_every_table_with_rows_of_a_hospital_is_under_row_level_security(engine)
         if "hospital_id" in table.columns
     }
     with engine.connect() as connection:
-        assert of_hospitals <= set(POLICIES) == set(connection.scalars(PROTECTED))
+        protected = set(connection.scalars(PROTECTED))
+    assert of_hospitals <= protected
+    assert protected == {*POLICIES, "reader_levels"}
 
 
 def test_several_processes_that_make_the_schema_at_once_make_it_once(

@@ -15,11 +15,14 @@ from shared.domain.burnt_in_text import TextPolicy
 from shared.domain.erasure import ErasureReason
 from shared.domain.jobs import Priority
 from shared.domain.outcomes import OutcomeSource
+from shared.domain.reader_first import ReaderFirst
 from shared.domain.reader_studies import CaseSelection, Design
 from shared.domain.roles import Role
 from shared.errors import NotFound
+from shared.guidelines import DEFAULT_RULE
 from shared.ledger import HospitalSession, Ledger
 from shared.ledger.cases.outcomes import NewOutcome
+from shared.ledger.cases.reader_levels import NewReaderLevel
 from shared.ledger.cases.similar_cases import EmbeddedCase
 from shared.ledger.cases.worklist import WorklistFilter
 from shared.ledger.db_role import RolesMissing, can_bypass_row_level_security
@@ -44,6 +47,7 @@ from tests.support.builders import CASE, result
 from tests.support.database_logins import create_login
 
 MODEL = "d" * 64
+OWN_LEVEL = NewReaderLevel(guideline="ACR-2017", level="TR4")
 OPEN = Window(datetime.now(UTC) - timedelta(days=1))
 DENIED = "permission denied|row-level security"
 
@@ -91,13 +95,21 @@ def rows(services: Ledger, hospital: Callable[[str], UUID]) -> Accepted:
         session.audit.record(Event.CASE_ACCEPTED, case=case)
     with services.system_session("worker") as system:
         system.api_keys.create_text(Role.HOSPITAL_ADMIN, north, "test")
-        system.hospitals.change(north, {"blank_text": TextPolicy.BLANK.value})
+        system.hospitals.change(
+            north,
+            {
+                "blank_text": TextPolicy.BLANK.value,
+                "reader_first": ReaderFirst.ON.value,
+                "fna_rule": DEFAULT_RULE,
+            },
+        )
         boss = system.people.create("boss@north", Role.HOSPITAL_ADMIN, north, "hash")
         lease = system.queue.claim("w", 1, timedelta(seconds=60), 3)
         system.queue.finish(lease.token, MODEL, {accepted.job_id: result()})
         system.observations.record([_observation(accepted, north)])
     with services.hospital_session(north, "test") as session:
         assert session.explanations.request(case)
+        session.reader_levels.store(boss.id, case, OWN_LEVEL)
         study = session.reader_studies.create(_study(boss.id))
     return replace(accepted, study_id=study)
 
@@ -180,6 +192,11 @@ READINGS: dict[str, list[Callable[[HospitalSession, Accepted], object]]] = {
     "receipts": [lambda b, rows: b.receipts.find("k", "body")],
     "explanations": [lambda b, rows: b.explanations.request(rows.case_id)],
     "outcomes": [lambda b, rows: b.outcomes.latest(rows.case_id)],
+    "reader_levels": [
+        lambda b, rows: b.reader_levels.of_case(rows.case_id),
+        lambda b, rows: b.reader_levels.withheld(uuid4(), [rows.case_id]),
+        lambda b, rows: b.reader_levels.fna_rule() is not None,
+    ],
     "observations": [
         lambda b, rows: b.observations.decisions(OPEN),
         lambda b, rows: b.observations.quantile_counts(
@@ -287,6 +304,8 @@ def test_without_the_codes_own_scope_nothing_of_another_hospital_is_written(
     south = hospital("south")
     with pytest.raises(NotFound), services.hospital_session(south, "test") as session:
         session.outcomes.record(rows.case_id, NewOutcome(False, OutcomeSource.CYTOLOGY))
+    with pytest.raises(NotFound), services.hospital_session(south, "test") as session:
+        session.reader_levels.store(uuid4(), rows.case_id, OWN_LEVEL)
     writings = (
         lambda session: session.jobs.create(rows.case_id, Priority.ROUTINE),
         lambda session: _as(hospital("north"), session.receipts).reserve(
@@ -312,6 +331,8 @@ def test_without_the_codes_own_scope_nothing_of_another_hospital_is_written(
         "UPDATE results SET body = '{}'",
         "DELETE FROM cases",
         "DELETE FROM audit_events",
+        "DELETE FROM reader_levels",
+        "UPDATE reader_levels SET level = 'TR1'",
         "UPDATE audit_events SET actor = 'nobody'",
         "INSERT INTO api_keys (id, hospital_id, role, label, secret_sha256) "
         "SELECT 'x', current_setting('sera.hospital')::uuid, 'hospital_admin', '', ''",
@@ -354,6 +375,7 @@ def test_what_is_on_record_no_service_may_change(services, hospital, rows):
     for table in (
         "audit_events",
         "outcomes",
+        "reader_levels",
         "promotions",
         "gates",
         "dataset_versions",

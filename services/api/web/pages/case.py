@@ -6,6 +6,7 @@ from uuid import UUID
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
+from services.api.cases.reader_level import own_guideline
 from services.api.cases.schemas import CaseView
 from services.api.cases.service import CaseService
 from services.api.cases.similar import similar
@@ -24,6 +25,7 @@ from services.api.web.plots import case as plots_case
 from shared.domain.results.result import Result
 from shared.domain.results.statement import SYNTHETIC_MODEL, statement_of
 from shared.domain.roles import Permission
+from shared.guidelines import TERMS_BY_FIELD, Focus
 
 router = page_router()
 NEAREST = 6
@@ -49,6 +51,12 @@ def case_page(
         "sentences": sentences,
         **permissions(visitor),
     }
+    if job.withheld:
+        facts |= {
+            "guideline": own_guideline(session, dependencies.settings),
+            "lexicon": TERMS_BY_FIELD,
+            "foci": Focus,
+        }
     if job.result:
         facts |= result_facts(say, case, job.result)
         facts |= {

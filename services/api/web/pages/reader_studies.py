@@ -79,7 +79,7 @@ def study_page(
     hides_results = has_results and must_read_blind(study, progress)
     analysis: Analysis | None = None
     if has_results and not hides_results:
-        analysis = ResultsService(session).analysis(study_id)
+        analysis = ResultsService(session, visitor.caller).analysis(study_id)
     return render(
         request,
         visitor,

@@ -110,6 +110,7 @@ function stateText(item, state) {
 }
 
 function result(item) {
+  if (item.line?.withheld) return t("common.own_level_first");
   const statement = item.line?.statement;
   if (!statement) return null;
   if (!statement.answered) return t("batch.no_answer");

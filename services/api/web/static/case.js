@@ -1,6 +1,7 @@
-// The page of a case: follows the job until it is final, then shows the server's result; heatmap, print, run again.
+// The page of a case: follows the job until it is final, then shows the server's result; own level, heatmap, print, run again.
 
 import { mountHeatmap } from "./heatmap.js";
+import { Description } from "./lexicon.js";
 import { ask, byId, say } from "./session.js";
 import { zone } from "./times.js";
 import { t } from "./words.js";
@@ -10,20 +11,21 @@ const FINAL = new Set(["done", "failed", "cancelled"]), WAIT_S = 20, PAUSE_MS = 
 start();
 
 function start() {
-  const { case: caseId, job, state } = byId("case").dataset;
+  const { case: caseId, job, state, withheld } = byId("case").dataset;
   if (!FINAL.has(state)) return follow(job).then(() => refresh());
-  if (state === "done") showPicture(caseId);
+  if (state === "done") showPicture(caseId, withheld !== undefined);
+  if (withheld !== undefined) askOwnLevel(caseId);
   if (byId("pdf")) byId("pdf").search += `&zone=${encodeURIComponent(zone)}`;
   byId("print")?.addEventListener("click", () => print());
   byId("rerun")?.addEventListener("click", () => rerun(job));
 }
 
-function showPicture(caseId) {
+function showPicture(caseId, isWithheld) {
   const place = byId("picture"), image = place.querySelector("img");
   const showMissing = () => { place.hidden = true; byId("picture-said").textContent = t("case.image.missing"); };
   if (image.complete && !image.naturalWidth) return showMissing();
   image.addEventListener("error", showMissing);
-  mountHeatmap(place, { caseId, words: t });
+  if (!isWithheld) mountHeatmap(place, { caseId, words: t });
 }
 
 // Resolves when the job is final: by server-sent events, or by polling where these do not arrive.
@@ -66,6 +68,29 @@ async function refresh() {
   byId("case").replaceWith(document.adoptNode(updated));
   say(t(updated.dataset.state === "done" ? "case.ready" : "case.changed"));
   start();
+}
+
+// The reader's own level, or a description that gives it: one empties the other. Then SERA's answer is shown.
+function askOwnLevel(caseId) {
+  const form = byId("own-level"), choice = byId("own-level-choice"), description = new Description();
+  choice.addEventListener("change", () => { if (choice.value) description.clear(); });
+  description.section.addEventListener("change", () => { if (description.isBegun) choice.value = ""; });
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const button = form.querySelector("[type=submit]");
+    const [field, objection] = description.objection() ?? (choice.value || description.isBegun ? [] : [choice, t("case.own_level.missing")]);
+    byId("own-level-problem").textContent = objection ?? "";
+    if (field) return field.focus();
+    button.disabled = true;
+    try {
+      const json = choice.value ? { level: choice.value } : { descriptors: JSON.parse(description.json) };
+      await ask("POST", `/v1/cases/${caseId}/reader-level`, { json });
+      await refresh();
+    } catch (problem) {
+      byId("own-level-problem").textContent = problem.message;
+      button.disabled = false;
+    }
+  });
 }
 
 async function rerun(job) {

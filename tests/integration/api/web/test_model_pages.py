@@ -116,6 +116,25 @@ def test_the_list_shows_the_live_model_and_the_models_of_the_workers(
     assert 'data-to="/v1/models/rollback"' in page
 
 
+@pytest.mark.parametrize("path", ["/console/models", f"/console/models/{OLD[:12]}"])
+def test_the_second_operator_sees_a_proposal_against_the_gate(
+    operator, make_person, signed_in, path
+):
+    assert 'id="proposals"' not in operator.get(path).text
+    first = make_person(Role.OPERATOR)
+    body = {"reason": "finds what <others> miss"}
+    answer = signed_in(first).post(f"/v1/models/{OLD}/promote", json=body)
+    assert answer.json()["code"] == "promotion-needs-second-operator"
+    english = operator.get(path, params={"lang": "en"}).text
+    assert f"proposed by {first.name} <time" in english
+    assert "finds what &lt;others&gt; miss" in english
+    assert "third/1" in english
+    assert f"제안자: {first.name}," in operator.get(path, params={"lang": "ko"}).text
+    assert 'id="proposals"' not in operator.get(f"/console/models/{LIVE[:12]}").text
+    assert operator.post(f"/v1/models/{OLD}/promote", json=body).json()["live"]
+    assert 'id="proposals"' not in operator.get(path).text
+
+
 def test_a_shadow_evaluation_without_results_shows_its_counts(operator, ledger):
     with ledger.system_session("test") as session:
         session.shadows.start(CANDIDATE, "test", 1.0)

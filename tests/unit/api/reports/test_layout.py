@@ -17,6 +17,7 @@ from shared.guidelines import (
     descriptors_to_json,
     parse_descriptors,
 )
+from shared.ledger.cases.reader_levels import ReaderLevel
 from shared.ledger.cases.repository import Case
 from tests.support.builders import result
 
@@ -102,6 +103,15 @@ def test_descriptors_are_printed(plain):
         CASE, descriptors=descriptors_to_json(parse_descriptors(DESCRIPTORS_EXAMPLE))
     )
     document = pdf(replace(report(), case=case))
+    assert count_pages(document) == 1
+    assert len(document) > len(plain)
+
+
+def test_levels_that_people_entered_first_are_printed(plain):
+    level = ReaderLevel(
+        guideline="ACR-2017", level="TR4", person=UUID(int=1), name="han", at=NOON
+    )
+    document = pdf(replace(report(), reader_levels=(level,)))
     assert count_pages(document) == 1
     assert len(document) > len(plain)
 

@@ -2,7 +2,9 @@ import ast
 import re
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
+from uuid import UUID
 
 import pytest
 
@@ -35,6 +37,7 @@ from shared.guidelines.lexicon import (
     Orientation,
 )
 from shared.imaging import errors
+from shared.ledger.cases.reader_levels import ReaderLevel
 from tests.support.builders import result
 
 ROOT = Path(__file__).parents[4]
@@ -213,6 +216,19 @@ def test_a_referred_past_case_has_no_answer():
         sentences.earlier_answer(ENGLISH, "benign", 0.42)
         == "risk 42 %, below the cut-off"
     )
+
+
+def test_a_level_that_a_person_entered_names_guideline_person_and_time():
+    level = ReaderLevel(
+        guideline="K-TIRADS-2021",
+        level="K-TIRADS 4",
+        person=UUID(int=1),
+        name="han",
+        at=datetime(2026, 3, 14, tzinfo=UTC),
+    )
+    words = sentences.reader_level(ENGLISH, level, "14 March")
+    assert words == "K-TIRADS 4 (K-TIRADS 2021) by han, 14 March"
+    assert sentences.earlier_answer(ENGLISH, None, None) == "Your own level first"
 
 
 @pytest.mark.parametrize("language", Language)

@@ -93,6 +93,7 @@ def test_the_gateway_sends_what_to_json_says():
     facts = dict.fromkeys(JobView.model_fields) | {"state": "done", "attempts": 1}
     ids = {"job_id": "7f3f6c1e-6a55-4a33-9d1c-2f6f0f8d2a10"}
     ids["case_id"] = ids["job_id"]
+    ids["withheld"] = False
     sent = json.loads(JobView(**facts | ids | {"result": WITH_ALL}).model_dump_json())
     assert sent["result"] == json.loads(json.dumps(WITH_ALL.to_json()))
 

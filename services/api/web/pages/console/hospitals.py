@@ -23,6 +23,7 @@ from services.api.web.page import (
 )
 from shared.domain.audit.events import Event
 from shared.domain.burnt_in_text import TextPolicy
+from shared.domain.reader_first import ReaderFirst
 from shared.domain.roles import Permission
 from shared.guidelines import RULES
 from shared.settings import Settings
@@ -91,7 +92,11 @@ def _render_settings(
         latest=AuditService(session, visitor.caller).newest(query, None, 1),
         actor_names=actor_names(session, visitor.caller),
         allowed=list(body.model_fields),
-        choices={"fna_rule": list(RULES), "blank_text": list(TextPolicy)},
+        choices={
+            "fna_rule": list(RULES),
+            "blank_text": list(TextPolicy),
+            "reader_first": list(ReaderFirst),
+        },
         bounds=bounds(settings),
         integer_settings=INTEGER_SETTINGS,
     )

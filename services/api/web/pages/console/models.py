@@ -37,6 +37,7 @@ def models_page(
         visitor,
         "models.html",
         models=service.model_views(session, session.models.all()),
+        proposals=session.models.proposals(),
         history=[service.promotion_view(row) for row in session.models.history()],
         workers=[service.worker_view(row) for row in session.serving.present_workers()],
         rollback_target=rollback_target(session),
@@ -61,6 +62,12 @@ def model_page(
         visitor,
         "model.html",
         model=model,
+        proposals=[
+            proposal
+            for proposal in session.models.proposals()
+            if proposal.model_digest == model.digest
+        ],
+        actor_names=actor_names(session, visitor.caller),
         live=session.models.find(live_digest) if live_digest else None,
         gate=gate,
         compared_with=_model_name(session, latest.live_digest) if latest else None,
