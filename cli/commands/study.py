@@ -1,4 +1,4 @@
-"""`./sera study`: the papers' experiment on a folder of images, without running services."""
+"""`./sera study`: the papers' experiment on folders of images, without running services."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -19,19 +19,21 @@ if TYPE_CHECKING:
     from shared.study.results import Study
 
 app = application()
+AUC_COLUMNS = (2, 3)
+"""Columns of the table of left-out sites whose intervals are shown, too."""
 EXIT_INTERRUPTED = 130
 """The exit code that shells use for a command ended by Ctrl-C."""
 
 
 @app.command()
 def study(
-    folder: Annotated[
-        Path,
+    folders: Annotated[
+        list[Path],
         typer.Argument(
             exists=True,
             file_okay=False,
-            metavar="FOLDER",
-            help="Holds manifest.csv and the images.",
+            metavar="FOLDER...",
+            help="Holds manifest.csv and the images; each of several folders is a site.",
         ),
     ],
     recipe: Annotated[
@@ -54,18 +56,21 @@ def study(
         bool, typer.Option("--synthetic", help="Phantoms, not patients.")
     ] = False,
 ) -> None:
-    """Cross-validate everything the recipe can make of FOLDER; write DIR/report.html, CSV tables
+    """Cross-validate everything the recipe can make of the images; write DIR/report.html, CSV tables
     and DIR/bundle.
 
     FOLDER/manifest.csv: image,malignant,[mask],[patient],[site],[split], and a column reader_NAME
     for each person who judged the images: 0 or 1 for benign or malignant, or a rating, higher =
     more suspicious. Images of the split `test` are left out. Ctrl-C stops; the same command goes on
     where it was.
+
+    With two sites or more, each is also judged by a model of the others: two hospitals are
+    `./sera study HERE THERE`, or one folder with a column `site`.
     """
     console = Console(stderr=True)
     try:
         results, model, dataset = run_study(
-            folder,
+            folders,
             recipe,
             output_folder=out,
             seed=seed,
@@ -78,7 +83,11 @@ def study(
             "Stopped. The same command goes on where it was.", highlight=False
         )
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    wide_console().print(summary(results))
+    console_out = wide_console()
+    console_out.print(summary(results))
+    if results.sites_out is not None:
+        console_out.print()
+        console_out.print(sites_out_summary(results))
     print_line(
         f"Rows left out: {len(results.missing_rows)}. Images skipped: {len(results.skipped)}. "
         f"Report: {report}"
@@ -86,7 +95,7 @@ def study(
 
 
 def run_study(
-    folder: Path,
+    folders: list[Path],
     recipe_name: str,
     *,
     output_folder: Path,
@@ -109,7 +118,7 @@ def run_study(
     from shared.study.folder import LabelledFolder
     from shared.study.report.page import DatasetDescription
 
-    labelled = LabelledFolder.open(folder)
+    labelled = LabelledFolder.open(*folders)
     if labelled.ignored_columns:
         columns = ", ".join(labelled.ignored_columns)
         console.print(f"Ignored columns: {columns}.", markup=False, highlight=False)
@@ -176,4 +185,20 @@ def summary(results: "Study") -> Table:
             format_percent(measures.table.specificity),
             style="bold" if row.section is Section.MODEL else None,
         )
+    return table
+
+
+def sites_out_summary(results: "Study") -> Table:
+    """Return each site's figures under a model of the other sites, and cross-validated."""
+    from shared.study.report.sites_out import sites_out_table
+
+    content = sites_out_table(results)
+    table = Table(title=content.title, title_justify="left", box=None, pad_edge=False)
+    for column in content.head:
+        table.add_column(column.replace(", ", ",\n").replace("-", "-\n"))
+    for row in content.rows:
+        texts = [cell.text for cell in row]
+        for number in (0, *AUC_COLUMNS):
+            texts[number] = "\n".join((texts[number], *row[number].notes))
+        table.add_row(*map(escape, texts))
     return table

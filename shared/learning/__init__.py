@@ -21,6 +21,7 @@ from shared.learning.samples.sample import (
     check_both_classes,
     check_no_shared_groups,
 )
+from shared.learning.site_validation import SiteValidation, validate_by_site
 from shared.learning.training_context import (
     TrainingContext,
     build_extractor,
@@ -43,6 +44,7 @@ __all__ = [
     "ReferenceQuantiles",
     "Sample",
     "SingleClass",
+    "SiteValidation",
     "SkippedImage",
     "StoredTable",
     "TooFewSamples",
@@ -61,4 +63,5 @@ __all__ = [
     "precompute_features",
     "recipe_framing",
     "tuning_keys",
+    "validate_by_site",
 ]

@@ -4,6 +4,7 @@ import hashlib
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
+from copy import copy
 from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple, TypeGuard
@@ -123,6 +124,25 @@ class TrainingContext:
         for tuning in self._tunings.values():
             tuning.close()
         self._resources.close()
+
+    def with_cross_validation(
+        self, cross_validation: CrossValidation, progress: ProgressCallback
+    ) -> "TrainingContext":
+        """Return a context of the same images and features on other folds. Close it first.
+
+        Networks are tuned anew for its folds. Other features depend on no label and are shared.
+        """
+        context = copy(self)
+        context.cross_validation = cross_validation
+        context._progress = progress
+        context._resources = ExitStack()
+        context._tunings = {}
+        context._features = {
+            feature_set: features
+            for feature_set, features in self._features.items()
+            if not _is_tuned(feature_set)
+        }
+        return context
 
     @property
     def components(self) -> tuple[ComponentSpec, ...]:

@@ -19,6 +19,23 @@ class NothingToStudy(InputError):
     )
 
 
+class FoldersAlike(InputError):
+    code = "folders-alike"
+    text = (
+        "Two of the folders are named {name}, and a folder's name is the name of its site. "
+        "Give each folder once, and each a name of its own, then run the command again."
+    )
+
+
+class ImageAtTwoSites(InputError):
+    code = "image-at-two-sites"
+    text = (
+        "{count} images are in two folders or at two sites, {examples} among them, so a site "
+        "could be judged by a model that has seen its images. "
+        "Keep each image in one folder and at one site, then run the command again."
+    )
+
+
 class OutputUnwritable(SeraError):
     code = "output-unwritable"
     text = (

@@ -40,6 +40,7 @@ from shared.recipes import (
 from shared.statistics import ConstantScores, ScoresInvalid
 from shared.study.feasible import feasible_recipe
 from shared.study.folder import LabelledFolder, reader_rows
+from shared.study.leaving_sites_out import leave_sites_out
 from shared.study.lineup import Judge, Lineup, feature_set_label
 from shared.study.results import MissingRow, Row, Section, Study
 
@@ -105,6 +106,7 @@ def run_experiment(
             missing_rows=(*missing_rows, *experiment.missing_rows),
             skipped=tuple(skipped),
             settings=settings,
+            sites_out=leave_sites_out(context, progress),
         )
     return study, model
 

@@ -1,10 +1,10 @@
-"""Reads a labelled folder for a study: its samples, and people's judgements of the images."""
+"""Reads labelled folders for a study: their samples, and people's judgements of the images."""
 
 import hashlib
 import math
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -13,12 +13,13 @@ import numpy as np
 
 from shared.domain.datasets.manifest import (
     MANIFEST_FILE,
-    RefusedRow,
+    Manifest,
     read_manifest,
     reader_columns,
     row_problem,
 )
 from shared.domain.datasets.manifest import Row as ManifestRow
+from shared.domain.identity import Spellings, identity_key
 from shared.domain.regular_files import FileUnreadable, read_file
 from shared.domain.training.states import Split
 from shared.imaging import Framing, Roi, RoiInvalid, RoiTooSmall
@@ -26,6 +27,11 @@ from shared.imaging.files import read_nodule
 from shared.learning import GroupInTrainAndTest, Sample, check_no_shared_groups
 from shared.statistics import ConstantScores, SingleClass, youden_cutoff
 from shared.study.errors import NothingToStudy, RowInvalid
+from shared.study.folder_sites import (
+    PlacedImage,
+    check_one_site_per_image,
+    folder_names,
+)
 from shared.study.results import Flags, Row, Scores, Section
 
 BINARY_JUDGEMENTS = {0.0, 1.0}
@@ -40,6 +46,8 @@ class LabelledImage:
     key : SHA-256 over the hashes of the image's and the mask's bytes, and the ROI
     pixels : SHA-256 of the image's bytes alone
     judgements : judgement by person: 0 for benign, 1 for malignant, or a rating
+    folder : name of the folder among several; it is part of the image's name and, unless the row
+        names a site, the site. "" for a single folder
     """
 
     row: ManifestRow
@@ -49,10 +57,11 @@ class LabelledImage:
     split: Split
     judgements: dict[str, float]
     roi: Roi | None = None
+    folder: str = ""
 
     @property
     def name(self) -> str:
-        return self.row.name
+        return f"{self.folder}/{self.row.name}" if self.folder else self.row.name
 
     @property
     def patient(self) -> str | None:
@@ -60,7 +69,17 @@ class LabelledImage:
 
     @property
     def site(self) -> str | None:
-        return self.row.fields.get("site")
+        return self.row.fields.get("site") or self.folder or None
+
+    def placed(self) -> PlacedImage:
+        """Return where the image is from."""
+        return PlacedImage(
+            name=self.name,
+            path=self.row.image,
+            file_sha256=self.pixels,
+            folder=self.folder,
+            site=self.site,
+        )
 
     def sample(self, framing: Framing, patient: str | None) -> Sample:
         """Return a sample of this image.
@@ -79,11 +98,11 @@ class LabelledImage:
 
 @dataclass(frozen=True)
 class LabelledFolder:
-    """The labelled images of a folder, without those of the test split.
+    """The labelled images of one folder or several, without those of the test split.
 
     Attributes
     ----------
-    images : the images of the study, in the manifest's order
+    images : the images of the study, in the manifests' order
     readers : people who judged the images, from the manifest's columns `reader_NAME`
     ignored_columns : columns of the manifest that nothing was read from
     count_unlabelled : rows without a label
@@ -93,7 +112,7 @@ class LabelledFolder:
         in the study
     """
 
-    root: Path
+    roots: tuple[Path, ...]
     images: tuple[LabelledImage, ...]
     readers: tuple[str, ...]
     ignored_columns: tuple[str, ...] = ()
@@ -103,34 +122,45 @@ class LabelledFolder:
     contradictory_images: tuple[str, ...] = ()
 
     @classmethod
-    def open(cls, path: Path) -> Self:
-        """Read and check the whole manifest. Every image and mask is opened once to be hashed.
+    def open(cls, *paths: Path) -> Self:
+        """Read and check each whole manifest. Every image and mask is opened once to be hashed.
+
+        Each of several folders is a site by its name, where its rows name no site.
 
         Raises
         ------
         ManifestInvalid, RowInvalid, NothingToStudy
+        FoldersAlike
+            Two folders have the same name.
+        ImageAtTwoSites
+            An image is in two folders or at two sites.
         GroupInTrainAndTest
             A patient, or the same image, is in the study and in the test split.
         """
-        manifest = read_manifest(path)
-        labelled_rows = [row for row in manifest.rows if row.malignant is not None]
-        labelled = _labelled_images(
-            path / MANIFEST_FILE, labelled_rows, manifest.refused
-        )
+        names = folder_names(paths)
+        manifests = [read_manifest(path) for path in paths]
+        labelled: list[LabelledImage] = []
+        for path, name, manifest in zip(paths, names, manifests, strict=True):
+            labelled += _labelled_images(path / MANIFEST_FILE, name, manifest)
+        labelled = _with_one_spelling(labelled)
+        check_one_site_per_image([image.placed() for image in labelled])
         contradictory = _contradictory_images(labelled)
         consistent = [image for image in labelled if image not in contradictory]
         training = [image for image in consistent if image.split is Split.TRAIN]
         test = [image for image in consistent if image.split is Split.TEST]
-        if not training:
-            raise NothingToStudy(path=path / MANIFEST_FILE)
+        _check_every_folder_is_studied(paths, names, training)
         _check_test_is_separate(training, test)
         images = _without_repeats(training)
+        row_count = sum(len(manifest.rows) for manifest in manifests)
+        ignored_columns = [
+            column for manifest in manifests for column in manifest.ignored_columns
+        ]
         return cls(
-            root=path,
+            roots=tuple(paths),
             images=images,
             readers=reader_columns([image.row for image in images]),
-            ignored_columns=manifest.ignored_columns,
-            count_unlabelled=len(manifest.rows) - len(labelled),
+            ignored_columns=tuple(dict.fromkeys(ignored_columns)),
+            count_unlabelled=row_count - len(labelled),
             count_held_out=len(test),
             count_repeated=len(training) - len(images),
             contradictory_images=tuple(image.name for image in contradictory),
@@ -145,6 +175,16 @@ class LabelledFolder:
         """Share of the images that come with a mask or an ROI."""
         outlined = [image for image in self.images if image.row.mask or image.roi]
         return len(outlined) / len(self.images)
+
+    @property
+    def count_shared_patient_names(self) -> int:
+        """Number of patients' names that occur at two sites or more."""
+        sites_by_patient: dict[str, set[str | None]] = {}
+        for image in self.images:
+            if image.patient:
+                key = identity_key(image.patient)
+                sites_by_patient.setdefault(key, set()).add(image.site)
+        return sum(len(sites) > 1 for sites in sites_by_patient.values())
 
     @property
     def names_by_key(self) -> dict[str, str]:
@@ -262,6 +302,35 @@ def _without_repeats(images: Sequence[LabelledImage]) -> tuple[LabelledImage, ..
     return tuple(images_by_key.values())
 
 
+def _with_one_spelling(images: Sequence[LabelledImage]) -> list[LabelledImage]:
+    """Return the images with the first spelling of each site and of each patient of a site.
+
+    Each manifest does so for its own rows. Two manifests can differ.
+    """
+    sites = Spellings()
+    patients_by_site: dict[str | None, Spellings] = {}
+    unified = []
+    for image in images:
+        site = sites.unify(image.site) if image.site else None
+        fields = dict(image.row.fields)
+        if site:
+            fields["site"] = site
+        if image.patient:
+            patients = patients_by_site.setdefault(site, Spellings())
+            fields["patient"] = patients.unify(image.patient)
+        unified.append(replace(image, row=replace(image.row, fields=fields)))
+    return unified
+
+
+def _check_every_folder_is_studied(
+    paths: Sequence[Path], names: Sequence[str], training: Sequence[LabelledImage]
+) -> None:
+    studied_folders = {image.folder for image in training}
+    for path, name in zip(paths, names, strict=True):
+        if name not in studied_folders:
+            raise NothingToStudy(path=path / MANIFEST_FILE)
+
+
 def _check_test_is_separate(
     training: Sequence[LabelledImage], test: Sequence[LabelledImage]
 ) -> None:
@@ -274,16 +343,18 @@ def _check_test_is_separate(
 
 
 def _labelled_images(
-    path: Path, rows: Sequence[ManifestRow], refused: Sequence[RefusedRow]
+    path: Path, folder: str, manifest: Manifest
 ) -> list[LabelledImage]:
-    """Return every row as an image.
+    """Return every labelled row of a manifest as an image.
 
     An error describes the first invalid row and counts the other invalid rows.
     """
     images: list[LabelledImage] = []
-    problems = [(row.line, str(row.problem)) for row in refused]
-    for row in rows:
-        image = _labelled_image(row)
+    problems = [(row.line, str(row.problem)) for row in manifest.refused]
+    for row in manifest.rows:
+        if row.malignant is None:
+            continue
+        image = _labelled_image(row, folder)
         if isinstance(image, str):
             problems.append((row.line, image))
         else:
@@ -295,7 +366,7 @@ def _labelled_images(
     return images
 
 
-def _labelled_image(row: ManifestRow) -> LabelledImage | str:
+def _labelled_image(row: ManifestRow, folder: str) -> LabelledImage | str:
     """Return the image, or the reason why its row is invalid."""
     problem = _row_error_reason(row)
     if problem:
@@ -317,6 +388,7 @@ def _labelled_image(row: ManifestRow) -> LabelledImage | str:
         split=Split(row.fields.get("split", Split.TRAIN)),
         judgements={reader: float(value) for reader, value in row.readers.items()},
         roi=roi,
+        folder=folder,
     )
 
 

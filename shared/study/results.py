@@ -65,6 +65,21 @@ class MissingRow:
 
 
 @dataclass(frozen=True, eq=False)
+class SitesOut:
+    """The recipe's model, judged at each site by a fit on all other sites alone.
+
+    Attributes
+    ----------
+    row : scores, risks and decisions of the fits that never saw the image's site; an image is
+        judged if its site could be
+    problems : the reason for each site that could not be judged
+    """
+
+    row: Row
+    problems: Mapping[str, str]
+
+
+@dataclass(frozen=True, eq=False)
 class Study:
     """The results of an experiment on N images.
 
@@ -76,6 +91,7 @@ class Study:
     sites : (N,) hospital, "" if unknown
     skipped : images that could not be read
     settings : the chosen settings (kernel, C, epochs, rate ...) by the name of the judge
+    sites_out : the model at sites that it was not fitted on; None with fewer than two sites
     """
 
     recipe: Recipe
@@ -90,3 +106,4 @@ class Study:
     missing_rows: tuple[MissingRow, ...] = ()
     skipped: tuple[SkippedImage, ...] = ()
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    sites_out: SitesOut | None = None

@@ -49,9 +49,9 @@ TESTED_ELSEWHERE = {
         "tests/e2e/test_command_line.py",
         '"train", "--dataset"',
     ),
-    "./sera study FOLDER --recipe light --out DIR": (
+    "./sera study FOLDER... --recipe light --out DIR": (
         "tests/unit/cli/test_study.py",
-        'sera_done("study", phantoms',
+        "test_two_folders_are_two_sites_each_judged_by_the_other",
     ),
     "./sera models promote light": (
         "tests/e2e/test_the_life_of_a_model.py",

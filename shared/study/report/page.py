@@ -26,6 +26,7 @@ from shared.study.report.figures import (
 )
 from shared.study.report.plots import draw_all
 from shared.study.report.published import published_table
+from shared.study.report.sites_out import sites_out_table
 from shared.study.report.tables import (
     READING_GUIDE,
     Table,
@@ -63,6 +64,7 @@ class DatasetDescription:
         study
     contradictory_images : images that are not in the study because they have both labels
     count_with_patient : images whose patient is known
+    count_shared_patient_names : names that patients of two sites or more have
     """
 
     title: str
@@ -73,11 +75,12 @@ class DatasetDescription:
     count_repeated: int = 0
     contradictory_images: tuple[str, ...] = ()
     count_with_patient: int = 0
+    count_shared_patient_names: int = 0
 
     @classmethod
     def from_folder(cls, folder: LabelledFolder, synthetic: bool) -> Self:
         return cls(
-            title=folder.root.resolve().name,
+            title=" + ".join(root.resolve().name for root in folder.roots),
             synthetic=synthetic,
             names_by_key=folder.names_by_key,
             count_unlabelled=folder.count_unlabelled,
@@ -87,6 +90,7 @@ class DatasetDescription:
             count_with_patient=sum(
                 image.patient is not None for image in folder.images
             ),
+            count_shared_patient_names=folder.count_shared_patient_names,
         )
 
 
@@ -151,6 +155,7 @@ def _figure_tables(study: Study) -> list[Table]:
         comparison_table(study),
         agreement_table(study),
         site_table(study),
+        sites_out_table(study),
         published_table(study),
     ]
 
@@ -318,7 +323,7 @@ def _limits(study: Study, dataset: DatasetDescription) -> list[str]:
         "0.499, against 0.925 for conventional papillary cancers) and on nodules of undetermined "
         "cytology (Youn 2021: 0.666). Nodules under 10 mm were not in the published training "
         "sets.",
-        "Intervals treat images as independent, save GEE's; several images of one patient make "
+        "Intervals treat images as independent, save GEE's and those of sites left out; several images of one patient make "
         "them too narrow.",
     ]
     if dataset.count_with_patient < len(study.images):
@@ -326,6 +331,12 @@ def _limits(study: Study, dataset: DatasetDescription) -> list[str]:
             "Where the patient is not known, two images of one patient can be on both sides of a "
             "fold, which flatters every judge that is fitted. Name patients in the manifest's "
             "column `patient`."
+        )
+    if dataset.count_shared_patient_names:
+        limits.append(
+            f"{dataset.count_shared_patient_names} names of patients are at two sites or more. "
+            "They count as different people, because a number is unique within one hospital only. "
+            "If they are the same people, the figures of a site that was left out flatter."
         )
     return limits
 

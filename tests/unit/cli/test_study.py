@@ -155,6 +155,36 @@ def test_a_folder_is_studied_and_its_bundle_predicts(
     )
 
 
+def test_two_folders_are_two_sites_each_judged_by_the_other(
+    sera_done, by_formula, tmp_path
+):
+    for name, first_seed in (("here", 0), ("there", 100)):
+        folder = tmp_path / name
+        folder.mkdir()
+        lines = ["image,malignant"]
+        for seed in range(first_seed, first_seed + 14):
+            phantom = draw(seed, malignant=bool(seed % 2), size_px=96)
+            (folder / f"{seed}.png").write_bytes(encode(phantom.pixels))
+            lines.append(f"{seed}.png,{seed % 2}")
+        (folder / "manifest.csv").write_text("\n".join(lines))
+    output_folder = tmp_path / "out"
+    stdout = sera_done(
+        "study --synthetic",
+        tmp_path / "here",
+        tmp_path / "there",
+        "--recipe",
+        by_formula,
+        "--out",
+        output_folder,
+    )
+    assert "The model at a site that it has not seen" in stdout
+    for site in ("here", "there", "all sites"):
+        assert any(line.strip().startswith(site) for line in stdout.splitlines())
+    report = (output_folder / "report.html").read_text()
+    assert "Study of here + there" in report
+    assert (output_folder / "sites_out.csv").read_text().count("\n") == 4
+
+
 def test_the_same_command_again_gives_the_same_tables_from_what_was_kept(
     sera_done, phantoms, by_formula, tmp_path
 ):

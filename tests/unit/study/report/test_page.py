@@ -11,7 +11,7 @@ from shared.study.errors import OutputUnwritable
 from shared.study.report.page import DatasetDescription, render, write_report
 from shared.study.report.plots import draw_all
 from shared.study.report.wording import SECTION_TITLES
-from shared.study.results import MissingRow, Section
+from shared.study.results import MissingRow, Section, SitesOut
 from tests.support.fabricated_study import study
 
 GENERATED_AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
@@ -36,6 +36,7 @@ FILES = {
         "comparisons",
         "agreement",
         "sites",
+        "sites_out",
         "published",
         "left_out",
         "skipped",
@@ -148,6 +149,21 @@ def test_the_page_says_whether_a_published_row_can_come_from_whole_cases(page):
     assert "whole cases" in page.text
     assert "100 malignant, 50 benign" in page.text
     assert "50 malignant, 100 benign" in page.text
+
+
+@pytest.mark.usefixtures("drawn")
+def test_the_page_shows_sites_left_out_and_names_that_patients_of_two_sites_have(
+    fabricated,
+):
+    row = next(row for row in fabricated.rows if row.section is Section.MODEL)
+    left_out = replace(fabricated, sites_out=SitesOut(row=row, problems={}))
+    dataset = replace(DATASET, count_shared_patient_names=4)
+    text = Page(render(left_out, dataset, GENERATED_AT)).text
+    assert "The model at a site that it has not seen" in text
+    assert "4 names of patients are at two sites or more" in text
+    text = Page(render(fabricated, DATASET, GENERATED_AT)).text
+    assert "The model at a site that it has not seen" not in text
+    assert "names of patients" not in text
 
 
 def test_sections_without_a_row_are_not_shown(fabricated):
