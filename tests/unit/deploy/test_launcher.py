@@ -44,7 +44,11 @@ echo "$*" >>"$RECORD"
 case "$*" in
     "-m venv "*) mkdir -p "$3/bin" && cat "$0" >"$3/bin/python" && chmod +x "$3/bin/python" ;;
     "-m pip index "*--index-url*) test -z "$FAKE_CPU_INDEX" || echo "Available versions: 2.1+cpu" ;;
-    "-m pip index "*) test -z "$FAKE_CPU_FOLDER" || echo "Available versions: 2.2, 2.1+cpu" ;;
+    "-m pip index "*)
+        test -z "$FAKE_CPU_FOLDER" || echo "Available versions: 2.2, 2.1+cpu"
+        count=0; while test -n "$FAKE_LONG_LIST" -a $count -lt 3000; do
+            echo "  INSTALLED: a version with a name that is rather long"; count=$((count + 1))
+        done ;;
     "-m pip "*)
         sleep 0.1; echo "Collecting x"; test -z "$FAKE_NO_NETWORK" && exit
         echo "ERROR: No matching distribution found for x==1"; exit 1 ;;
@@ -299,6 +303,19 @@ def test_later_installations_keep_the_build(ready: Machine) -> None:
     ready.sera("test", FAKE_CPU_FOLDER="1")
     assert "requirements-cpu.lock" in last_install(ready)
     assert len(ready.calls("-m venv")) == 1
+
+
+def test_later_installations_ask_no_index_that_is_silent(ready: Machine) -> None:
+    ready.sera("up", FAKE_CPU_INDEX="1")
+    ready.sera("test")
+    assert "requirements-cpu.lock" in last_install(ready)
+    assert "--extra-index-url" not in last_install(ready)
+
+
+def test_a_cpu_build_is_found_whatever_pip_says_after_it(ready: Machine) -> None:
+    ready.sera("up", FAKE_CPU_FOLDER="1", FAKE_LONG_LIST="1", FAKE_CPU_INDEX="1")
+    assert "requirements-cpu.lock" in last_install(ready)
+    assert "--extra-index-url" not in last_install(ready)
 
 
 def test_two_at_once_install_once(ready: Machine) -> None:
