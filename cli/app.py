@@ -41,7 +41,7 @@ COMMANDS = {
     "hospital": "Prevalence, cut-off, referral, FNA rule, retention and other settings of each hospital.",
     "monitor": "How the model does at each hospital: drift, input quality, outcomes, coverage.",
     "study": (
-        "Cross-validate everything the recipe can make of FOLDER; write DIR/report.html, "
+        "Cross-validate everything the recipe can make of the images; write DIR/report.html, "
         "CSV tables and DIR/bundle."
     ),
     "predict": (

@@ -69,7 +69,8 @@ def test_an_operator_promotes_a_model_that_learned_from_images_brought_here(
     begin(page, screenshot)
     quick.unlink()  # the run keeps the recipe as it was
     watch(page, assert_accessible, screenshot)
-    digest = promote(page, assert_accessible, screenshot)
+    second_page = open_page(Role.OPERATOR)
+    digest = promote(page, second_page, assert_accessible, screenshot)
     assert until(stage.live).startswith(digest)
     on_a_phone(page, assert_accessible, assert_fits, screenshot)
 
@@ -226,8 +227,11 @@ def watch(page: Page, assert_accessible, screenshot) -> None:
     screenshot(page, "run", full=True)
 
 
-def promote(page: Page, assert_accessible, screenshot) -> str:
-    """Make the model live, and return its digest as the page shows it."""
+def promote(page: Page, second_page: Page, assert_accessible, screenshot) -> str:
+    """Make the model live, and return its digest as the page shows it.
+
+    The gate is against it, and there are two operators: a second one has to agree.
+    """
     page.get_by_role("link", name="Open the model").click()
     expect(page.locator("#gate .reasons li").first).to_be_visible()
     page.wait_for_load_state()  # its styles count
@@ -235,13 +239,24 @@ def promote(page: Page, assert_accessible, screenshot) -> str:
     assert_accessible(page)
     screenshot(page, "model", full=True)
     digest = page.locator("code").first.text_content() or ""
+    make_live(page)
+    expect(page.get_by_text("another operator").first).to_be_visible()
+    second_page.goto(page.url)
+    expect(second_page.locator("#proposals li")).to_have_count(1)
+    assert_accessible(second_page)
+    make_live(second_page)
+    expect(second_page.locator("#is-live")).to_be_visible()
+    page.reload()
+    expect(page.locator("#is-live")).to_be_visible()
+    expect(page.locator("#workers li.serves")).to_be_visible(timeout=SLOW_MS)
+    return digest
+
+
+def make_live(page: Page) -> None:
     page.get_by_role("button", name="Make live").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_role("textbox").fill("a journey through the pages, on phantoms")
     dialog.get_by_role("button", name="Make live").click()
-    expect(page.locator("#is-live")).to_be_visible()
-    expect(page.locator("#workers li.serves")).to_be_visible(timeout=SLOW_MS)
-    return digest
 
 
 def on_a_phone(page: Page, assert_accessible, assert_fits, screenshot) -> None:

@@ -221,7 +221,11 @@ def test_the_command_line_understands(
     command: str, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(folder)
-    placeholders = {"FOLDER": "labelled", "CASE": str(uuid4())}
+    placeholders = {
+        "FOLDER": "labelled",
+        "FOLDER...": "labelled",
+        "CASE": str(uuid4()),
+    }
     assert_understood(
         [placeholders.get(argument, argument) for argument in words(command)]
     )
