@@ -83,11 +83,15 @@ def study(
             "Stopped. The same command goes on where it was.", highlight=False
         )
         raise typer.Exit(EXIT_INTERRUPTED) from None
-    console_out = wide_console()
-    console_out.print(summary(results))
+    print_study(results, report)
+
+
+def print_study(results: "Study", report: Path) -> None:
+    console = wide_console()
+    console.print(summary(results))
     if results.sites_out is not None:
-        console_out.print()
-        console_out.print(sites_out_summary(results))
+        console.print()
+        console.print(sites_out_summary(results))
     print_line(
         f"Rows left out: {len(results.missing_rows)}. Images skipped: {len(results.skipped)}. "
         f"Report: {report}"

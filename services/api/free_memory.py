@@ -13,9 +13,7 @@ from contextlib import asynccontextmanager, suppress
 from starlette.concurrency import run_in_threadpool
 
 PERIOD_S = 10.0
-"""How long freed memory is kept at most. The next request of a burst may use it again."""
-
-
+"""How long freed memory stays in the process at most. The next request of a burst may use it."""
 M_ARENA_MAX = -8
 """The number of this option in malloc.h of glibc."""
 ARENAS = 2

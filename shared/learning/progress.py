@@ -26,6 +26,22 @@ class ProgressCallback(Protocol):
         ...
 
 
+def report_part(
+    progress: ProgressCallback, number: int, count: int, *, prefix: str = ""
+) -> ProgressCallback:
+    """Return a callback for one of `count` equal parts of a stage; `number` counts them from 0.
+
+    `prefix` is put before the names of stages.
+    """
+
+    def report(
+        stage: str, fraction: float, message: Message, metrics: Mapping[str, float]
+    ) -> None:
+        progress(f"{prefix}{stage}", (number + fraction) / count, message, metrics)
+
+    return report
+
+
 def ignore_progress(
     stage: str, fraction: float, message: Message, metrics: Mapping[str, float]
 ) -> None:

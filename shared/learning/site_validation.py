@@ -6,9 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.domain.messages import Message
 from shared.learning.errors import TooFewSamples
-from shared.learning.progress import ProgressCallback
+from shared.learning.progress import ProgressCallback, report_part
 from shared.learning.training_context import TrainingContext
 from shared.learning.tuning.errors import TuningDiverged
 from shared.learning.validation.left_out_sites import (
@@ -43,19 +42,9 @@ def validate_by_site(
     judged: list[LeftOutSite] = []
     problems: dict[str, str] = {}
     for number, site in enumerate(names):
-
-        def report_progress(
-            stage: str,
-            fraction: float,
-            message: Message,
-            metrics: Mapping[str, float],
-            number: int = number,
-        ) -> None:
-            overall = (number + fraction) / len(names)
-            progress(f"sites-{stage}", overall, message, metrics)
-
+        site_progress = report_part(progress, number, len(names), prefix="sites-")
         try:
-            judged.append(_judge_site(context, sites, site, report_progress))
+            judged.append(_judge_site(context, sites, site, site_progress))
         except (ConstantScores, ScoresInvalid, TooFewSamples, TuningDiverged) as error:
             problems[site] = str(error)
     return SiteValidation(judged=tuple(judged), problems=problems)

@@ -29,7 +29,7 @@ from shared.learning.features.fold_features import (
     HasFoldLogOdds,
     classifier_input,
 )
-from shared.learning.progress import ProgressCallback
+from shared.learning.progress import ProgressCallback, report_part
 from shared.learning.validation.folds import Fold, split_folds
 from shared.recipes import (
     Classifier,
@@ -90,23 +90,13 @@ def score_out_of_fold(
     scores = [np.zeros(len(cross_validation.malignant)) for _ in components]
     settings: list[list[Settings]] = [[] for _ in components]
     for number, fold in enumerate(folds):
-
-        def report_fold_progress(
-            stage: str,
-            fraction: float,
-            message: Message,
-            metrics: Mapping[str, float],
-            number: int = number,
-        ) -> None:
-            progress(stage, (number + fraction) / len(folds), message, metrics)
-
         results = score_fold(
             number,
             components=components,
             features=features,
             cross_validation=cross_validation,
             cache=cache,
-            progress=report_fold_progress,
+            progress=report_part(progress, number, len(folds)),
         )
         for index, (fold_scores, fold_settings) in enumerate(results):
             scores[index][fold.test] = fold_scores

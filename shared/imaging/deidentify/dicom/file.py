@@ -114,8 +114,7 @@ def clean_dicom(
     Raises
     ------
     DecodingNeeded
-        if decoding is needed and `may_decode` is False. Most files with pixels to blank need it,
-        because their pixels say which value is black.
+        if decoding is needed and `may_decode` is False, mostly to see which value is black.
     """
     source, findings = read_dataset(data)
     check_decodable(source)
