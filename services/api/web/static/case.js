@@ -78,13 +78,14 @@ function askOwnLevel(caseId) {
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     const button = form.querySelector("[type=submit]");
-    const [field, objection] = description.objection() ?? (choice.value || description.isBegun ? [] : [choice, t("case.own_level.missing")]);
+    const described = description.json;
+    const own = choice.value ? { level: choice.value } : described && { descriptors: JSON.parse(described) };
+    const [field, objection] = description.objection() ?? (own ? [] : [choice, t("case.own_level.missing")]);
     byId("own-level-problem").textContent = objection ?? "";
     if (field) return field.focus();
     button.disabled = true;
     try {
-      const json = choice.value ? { level: choice.value } : { descriptors: JSON.parse(description.json) };
-      await ask("POST", `/v1/cases/${caseId}/reader-level`, { json });
+      await ask("POST", `/v1/cases/${caseId}/reader-level`, { json: own });
       await refresh();
     } catch (problem) {
       byId("own-level-problem").textContent = problem.message;
