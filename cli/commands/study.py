@@ -1,5 +1,6 @@
 """`./sera study`: the papers' experiment on folders of images, without running services."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ from shared.settings import Settings
 if TYPE_CHECKING:
     from shared.learning import FittedModel
     from shared.study.report.page import DatasetDescription
+    from shared.study.report.tables import Table as ReportTable
     from shared.study.results import Study
 
 app = application()
@@ -92,6 +94,9 @@ def print_study(results: "Study", report: Path) -> None:
     if results.sites_out is not None:
         console.print()
         console.print(sites_out_summary(results))
+    if results.roi_kinds:
+        console.print()
+        console.print(roi_kinds_summary(results))
     print_line(
         f"Rows left out: {len(results.missing_rows)}. Images skipped: {len(results.skipped)}. "
         f"Report: {report}"
@@ -196,13 +201,24 @@ def sites_out_summary(results: "Study") -> Table:
     """Return each site's figures under a model of the other sites, and cross-validated."""
     from shared.study.report.sites_out import sites_out_table
 
-    content = sites_out_table(results)
+    return _table(sites_out_table(results), auc_columns=AUC_COLUMNS)
+
+
+def roi_kinds_summary(results: "Study") -> Table:
+    """Return the model's figures with each kind of ROI."""
+    from shared.study.report.roi_kinds import roi_kinds_table
+
+    return _table(roi_kinds_table(results), auc_columns=(2,))
+
+
+def _table(content: "ReportTable", auc_columns: Sequence[int]) -> Table:
+    """Return a table of the report for the terminal, with the notes of its AUCs."""
     table = Table(title=content.title, title_justify="left", box=None, pad_edge=False)
     for column in content.head:
         table.add_column(column.replace(", ", ",\n").replace("-", "-\n"))
     for row in content.rows:
         texts = [cell.text for cell in row]
-        for number in (0, *AUC_COLUMNS):
+        for number in (0, *auc_columns):
             texts[number] = "\n".join((texts[number], *row[number].notes))
         table.add_row(*map(escape, texts))
     return table

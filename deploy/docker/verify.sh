@@ -38,14 +38,14 @@ build() { # tag, Dockerfile, context, further arguments
     local tag=$1 file=$2 context=$3
     shift 3
     docker build --network host -t "$tag" -f "$file" "$@" "$context" >"$work/build.log" 2>&1 ||
-        { tail -n 20 "$work/build.log"; return 1; }
+        { tail -n 20 "$work/build.log" >&2; return 1; }
 }
 
 # A Debian 12 with Python as the base image, with this machine's certificates and pip configuration.
 debian_base() {
     local tree=$work/tree
     debootstrap --variant=minbase --include=python3-venv,python3-pip,ca-certificates bookworm "$tree" >"$work/debootstrap.log" 2>&1 ||
-        { tail -n 5 "$work/debootstrap.log"; return 1; }
+        { tail -n 5 "$work/debootstrap.log" >&2; return 1; }
     rm -rf -- "$tree/var/cache/apt/archives" "$tree/var/lib/apt/lists"
     mkdir -p "$tree/var/cache/apt/archives/partial" "$tree/var/lib/apt/lists/partial"
     cp /etc/ssl/certs/ca-certificates.crt "$tree/etc/ssl/certs/ca-certificates.crt"

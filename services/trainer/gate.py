@@ -14,7 +14,7 @@ from shared.domain.messages import Message
 from shared.domain.models import Judgement
 from shared.domain.results.prediction import Prediction
 from shared.errors import SeraError
-from shared.imaging import Nodule
+from shared.imaging import Framing, Nodule
 from shared.learning import Sample
 from shared.learning.features.cache import FeatureCache
 from shared.learning.progress import ProgressCallback
@@ -97,7 +97,7 @@ def judge(
         total=len(images) * len(bundles),
     )
     predictions = [predictor.predict(bundle, images) for bundle in bundles]
-    samples = make_samples(list(images), objects, candidate.framing)
+    samples = make_samples(list(images), objects)
     return judge_candidate(
         candidate=predictions[0],
         live=None if live is None else predictions[1],
@@ -128,7 +128,7 @@ class _TestSetPredictor:
         self, bundle: Bundle, images: Sequence[LabelledImage]
     ) -> ModelPredictions:
         """Predictions for the images, in their order."""
-        samples = make_samples(list(images), self._objects, bundle.framing)
+        samples = make_samples(list(images), self._objects)
         predictions: list[ImagePrediction] = []
         for batch in _batches(samples):
             predictions += self._predict_batch(bundle, batch)
@@ -171,7 +171,7 @@ class _TestSetPredictor:
 
 
 def _predict(bundle: Bundle, samples: Sequence[Sample]) -> list[ImagePrediction]:
-    nodules = [_load(sample) for sample in samples]
+    nodules = [_load(sample, bundle.framing) for sample in samples]
     readable = [nodule for nodule in nodules if not isinstance(nodule, SeraError)]
     outcomes = iter(bundle.predict_each(readable) if readable else ())
     predictions = []
@@ -181,13 +181,13 @@ def _predict(bundle: Bundle, samples: Sequence[Sample]) -> list[ImagePrediction]
     return predictions
 
 
-def _load(sample: Sample) -> Nodule | SeraError:
+def _load(sample: Sample, framing: Framing) -> Nodule | SeraError:
     """Load the nodule, or return the error of an image that cannot be read.
 
     An unavailable engine is no fault of the image: its error is raised and ends the step.
     """
     try:
-        return sample.load()
+        return sample.load(framing)
     except SeraError as error:
         if error.retryable:
             raise

@@ -2,23 +2,23 @@
 
 import hashlib
 import json
+from collections.abc import Sequence
 from functools import partial
 
-from shared.imaging import Framing, Nodule, Roi, crop, decode, read_mask
+from shared.imaging import MarkedImage, Roi, decode, read_mask
 from shared.learning import Sample
 from shared.ledger.datasets.labelled_image import LabelledImage
 from shared.objects import ObjectStore
+from shared.recipes import Recipe
 
 
-def make_samples(
-    images: list[LabelledImage], objects: ObjectStore, framing: Framing
-) -> list[Sample]:
-    """Build one sample for each image, cropped as the recipe requires."""
+def make_samples(images: list[LabelledImage], objects: ObjectStore) -> list[Sample]:
+    """Build one sample for each image."""
     return [
         Sample(
             key=_key(image),
             malignant=image.malignant,
-            load=partial(load_nodule, objects, image, framing),
+            read=partial(load_marked_image, objects, image),
             patient=image.patient,
             site=image.site,
         )
@@ -26,31 +26,24 @@ def make_samples(
     ]
 
 
-def outlined_share(images: list[LabelledImage]) -> float:
-    """Return the share of images with a mask or an ROI, 0 to 1."""
-    if not images:
-        return 0.0
+def resolve_recipe(recipe: Recipe, images: Sequence[LabelledImage]) -> Recipe:
+    """Return the recipe for these training images, as their masks and ROIs allow."""
     outlined = [image for image in images if image.mask_sha256 or image.roi]
-    return len(outlined) / len(images)
+    masked = [image for image in images if image.mask_sha256]
+    outlined_share = len(outlined) / len(images) if images else 0.0
+    resolved = recipe.with_calipers(outlined_share)
+    return resolved.with_outlines(masks=len(masked), images=len(images))
 
 
-def load_nodule(objects: ObjectStore, image: LabelledImage, framing: Framing) -> Nodule:
-    """Fetch, decode and crop one labelled image, by its mask or ROI if it has one."""
+def load_marked_image(objects: ObjectStore, image: LabelledImage) -> MarkedImage:
+    """Fetch and decode one labelled image, with its mask or ROI if it has one."""
     decoded = decode(objects.get(image.image_sha256), frame=image.frame)
-    height, width = decoded.pixels.shape
-    roi = load_roi(objects, image, width=width, height=height)
-    return crop(decoded, roi, framing)
-
-
-def load_roi(
-    objects: ObjectStore, image: LabelledImage, width: int, height: int
-) -> Roi | None:
-    """Load the ROI that a person drew: what the mask marks, else the corners."""
     roi = Roi.parse(image.roi) if image.roi else None
+    mask = None
     if image.mask_sha256:
-        mask = read_mask(objects.get(image.mask_sha256), width, height)
-        roi = mask.roi or roi
-    return roi
+        height, width = decoded.pixels.shape
+        mask = read_mask(objects.get(image.mask_sha256), width=width, height=height)
+    return MarkedImage.from_marks(decoded, roi, mask)
 
 
 def _key(image: LabelledImage) -> str:

@@ -8,7 +8,7 @@ from uuid import UUID
 from services.trainer.metrics import measure_step
 from services.trainer.missing_weights import missing_weights
 from services.trainer.progress import StepLost, StepReporter, TrainerClosing
-from services.trainer.samples import outlined_share
+from services.trainer.samples import resolve_recipe
 from services.trainer.step_owner import StepOwner
 from services.trainer.steps import (
     RunInputs,
@@ -211,7 +211,7 @@ def _run_inputs(session: SystemSession, run: TrainingRun) -> RunInputs:
     hashes = [image.image_sha256 for image in images]
     return RunInputs(
         run=run,
-        recipe=_recipe(run).with_calipers(outlined_share(images)),
+        recipe=resolve_recipe(_recipe(run), images),
         images=images,
         test_images=session.versions.images(version, Split.TEST),
         locked_test_hashes=frozenset(session.versions.locked_test_images(hashes)),

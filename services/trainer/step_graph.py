@@ -11,6 +11,7 @@ from shared.domain.training.steps import (
     FoldArguments,
     GateArguments,
     NetworkArguments,
+    OutlineArguments,
     StepArguments,
     TableArguments,
     TuningArguments,
@@ -26,6 +27,7 @@ evenly and a crash loses little work.
 
 EXPECTED_S: Mapping[str, float] = {
     StepKind.NETWORK: 0.06,
+    StepKind.OUTLINE: 1.5,
     StepKind.FEATURES: 0.03,
     StepKind.TABLE: 0.002,
     StepKind.TUNING: 0.1,
@@ -77,7 +79,8 @@ class _Planner:
         self._folds = range(recipe.validation.folds)
 
     def steps(self) -> list[NewStep]:
-        features = self._features_steps()
+        outlines = self._outline_steps()
+        features = self._features_steps(_names(outlines))
         table = self._step(
             "table", TableArguments(images=self._images), _names(features)
         )
@@ -93,15 +96,29 @@ class _Planner:
         fits = self._fit_steps(_names(final_tunings))
         tunings = [*fold_tunings, *final_tunings]
         last = self._last_steps(_names([table, *tunings, *folds, *fits]))
-        return [*features, table, *tunings, *folds, *fits, *last]
+        return [*outlines, *features, table, *tunings, *folds, *fits, *last]
 
-    def _features_steps(self) -> list[NewStep]:
-        steps: list[NewStep] = []
-        for index in range(len(self._recipe.features)):
-            steps += self._feature_set_steps(index)
+    def _outline_steps(self) -> list[NewStep]:
+        """Return the steps that train outline networks: without each fold, and on all images."""
+        plan = self._recipe.outline
+        if plan is None:
+            return []
+        steps = []
+        for fold in (*range(plan.folds), None):
+            arguments = OutlineArguments(images=self._images, fold=fold)
+            name = "outline/final" if fold is None else f"outline/{fold}"
+            steps.append(self._step(name, arguments))
         return steps
 
-    def _feature_set_steps(self, index: int) -> list[NewStep]:
+    def _features_steps(self, outlines: tuple[str, ...]) -> list[NewStep]:
+        steps: list[NewStep] = []
+        for index in range(len(self._recipe.features)):
+            steps += self._feature_set_steps(index, outlines)
+        return steps
+
+    def _feature_set_steps(
+        self, index: int, outlines: tuple[str, ...]
+    ) -> list[NewStep]:
         """The network of a feature set if it is trained on phantoms, then the set's shards."""
         features = self._recipe.features[index]
         phantoms = self._recipe.phantoms
@@ -119,7 +136,7 @@ class _Planner:
                 images=end - start, feature_set=index, start=start, end=end
             )
             name = f"features/{features.name}/{number}"
-            shards.append(self._step(name, shard, _names(network)))
+            shards.append(self._step(name, shard, (*outlines, *_names(network))))
         return [*network, *shards]
 
     def _tuning_steps(self) -> tuple[list[NewStep], list[NewStep]]:

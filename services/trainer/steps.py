@@ -32,6 +32,8 @@ from shared.domain.training.steps import (
     GateOutcome,
     NetworkArguments,
     NetworkOutcome,
+    OutlineArguments,
+    OutlineOutcome,
     PlanArguments,
     PlanOutcome,
     StepOutcome,
@@ -54,11 +56,13 @@ from shared.learning import (
     fit_component,
     ignore_progress,
     precompute_features,
-    recipe_framing,
     tuning_keys,
 )
 from shared.learning.errors import NoReadableImages
 from shared.learning.features.extractors import Extractor
+from shared.learning.outlining import OutlineFolds
+from shared.learning.samples.nodules import NoduleReader
+from shared.learning.training_context import outline_folds, training_nodules
 from shared.ledger import SystemSession
 from shared.ledger.datasets.labelled_image import LabelledImage
 from shared.ledger.datasets.versions import check_usable
@@ -181,6 +185,8 @@ class StepRunner:
         match arguments:
             case NetworkArguments():
                 return self._network(arguments)
+            case OutlineArguments():
+                return self._outline(arguments)
             case FeaturesArguments():
                 return self._features(arguments)
             case TableArguments():
@@ -226,6 +232,16 @@ class StepRunner:
         message = Message("network-done", {"features": features.name})
         return StepResult(outcome=NetworkOutcome(), message=message)
 
+    def _outline(self, arguments: OutlineArguments) -> StepResult:
+        """Train an outline network without one fold's patients, or on all images."""
+        fold = arguments.fold
+        if self._outlines is None:
+            raise RuntimeError("a step trains outlines that the recipe does not have")
+        self._outlines.outliner(fold)
+        facts = {} if fold is None else {"fold": fold + 1}
+        message = Message("outline-done", facts)
+        return StepResult(outcome=OutlineOutcome(fold=fold), message=message)
+
     def _features(self, arguments: FeaturesArguments) -> StepResult:
         """Compute one feature set for a part of the images. Cached vectors are not computed
         again.
@@ -236,7 +252,7 @@ class StepRunner:
             samples,
             [self._extractor(features)],
             self._feature_cache,
-            recipe_framing(self._recipe),
+            self._nodules,
             self._report_progress,
         )
         outcome = FeaturesOutcome(
@@ -266,9 +282,7 @@ class StepRunner:
         context.table = replace(
             context.table, skipped=(*skipped, *context.table.skipped)
         )
-        stored = StoredTable.store(
-            context.table, self._feature_cache, recipe_framing(self._recipe)
-        )
+        stored = StoredTable.store(context.table, self._feature_cache, self._nodules)
         outcome = TableOutcome(
             key=stored.key,
             images=len(context.table.samples),
@@ -404,8 +418,21 @@ class StepRunner:
 
     @cached_property
     def _samples(self) -> list[Sample]:
-        return make_samples(
-            list(self._inputs.images), self._objects, recipe_framing(self._recipe)
+        return make_samples(list(self._inputs.images), self._objects)
+
+    @cached_property
+    def _nodules(self) -> NoduleReader:
+        return training_nodules(self._recipe, self._outlines)
+
+    @cached_property
+    def _outlines(self) -> OutlineFolds | None:
+        return outline_folds(
+            self._samples,
+            recipe=self._recipe,
+            weights=self._weights,
+            cache=self._feature_cache,
+            seed=self.run.seed,
+            progress=self._report_progress,
         )
 
     def _extractor(self, features: FeatureSet) -> Extractor:
@@ -439,6 +466,7 @@ class StepRunner:
             progress=self._report_progress,
             table=table,
             extractors=self._extractors,
+            outlines=self._outlines,
         )
 
     def _report_progress(

@@ -1,7 +1,7 @@
 """A loaded bundle: the immutable trained model, ready to predict."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from shared.bundles.manifest import Manifest
 from shared.domain.results.prediction import Prediction
@@ -24,7 +24,8 @@ class Bundle:
     @property
     def framing(self) -> Framing:
         """How nodules are cropped for this bundle."""
-        return recipe_framing(self.model.recipe)
+        framing = recipe_framing(self.model.recipe)
+        return replace(framing, outliner=self.model.outliner)
 
     @property
     def prevalence(self) -> float:

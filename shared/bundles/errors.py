@@ -42,6 +42,14 @@ class BundleNotReproduced(SeraError):
     )
 
 
+class OutlinesNotReproduced(SeraError):
+    code = "bundle-outlines-not-reproduced"
+    text = (
+        "The bundle outlines golden picture {case} differently here than when it was saved "
+        "(Dice {dice:.3f}). Install the library versions in its manifest, or train anew."
+    )
+
+
 class UntrustedType(SeraError):
     code = "untrusted-type"
     text = (

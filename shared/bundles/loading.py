@@ -14,13 +14,14 @@ import safetensors.torch
 from numpy.typing import NDArray
 from torch import OutOfMemoryError, Tensor
 
-from shared.bundles import evidence, golden_cases
+from shared.bundles import evidence, golden_cases, golden_outlines
 from shared.bundles.bundle import Bundle
 from shared.bundles.errors import (
     BundleMissing,
     BundleNotReproduced,
     BundleTampered,
     BundleUnreadable,
+    OutlinesNotReproduced,
     UntrustedType,
 )
 from shared.bundles.manifest import (
@@ -30,6 +31,7 @@ from shared.bundles.manifest import (
     FileEntry,
     Manifest,
     NoveltyEntry,
+    OutlineEntry,
     SigmoidEntry,
     sha256,
 )
@@ -48,6 +50,7 @@ from shared.learning.features.extractors import (
 from shared.learning.novelty import Novelty
 from shared.networks import TapNetwork
 from shared.networks.errors import WeightsUnreadable
+from shared.outlines import NetworkOutliner, OutlineNetwork
 from shared.recipes import HandcraftedFeatures, Recipe, read_recipe
 from shared.recipes.errors import RecipeInvalid
 from shared.statistics import Sigmoid
@@ -58,6 +61,7 @@ BUNDLE_ERRORS: tuple[type[SeraError], ...] = (
     BundleNotReproduced,
     BundleTampered,
     BundleUnreadable,
+    OutlinesNotReproduced,
     RecipeInvalid,
     UntrustedType,
     WeightsUnreadable,
@@ -130,6 +134,9 @@ def _load(
         model = _model(manifest, files, engine or open_engine())
         nodules = golden_cases.unpack(files.arrays(manifest.golden.file))
         golden_cases.reproduce(model, nodules, manifest.golden.scores)
+        if model.outliner is not None and manifest.outline is not None:
+            golden = files.arrays(manifest.outline.golden)
+            golden_outlines.reproduce(model.outliner, golden)
     except BUNDLE_ERRORS:
         raise
     except (MemoryError, OutOfMemoryError):
@@ -266,7 +273,26 @@ def _model(manifest: Manifest, files: _BundleFiles, engine: Engine) -> FittedMod
         training=TrainingSummary(**manifest.training.model_dump()),
         metrics=manifest.metrics,
         evidence=_evidence(manifest.evidence, files),
+        outliner=_outliner(recipe, manifest.outline, files),
     )
+
+
+def _outliner(
+    recipe: Recipe, entry: OutlineEntry | None, files: _BundleFiles
+) -> NetworkOutliner | None:
+    """Return the outliner. The recipe and the manifest agree on whether there is one."""
+    plan = recipe.outline
+    if (plan is None) != (entry is None):
+        raise BundleUnreadable(
+            part=MANIFEST_FILE,
+            problem="the recipe's outline network is not in the bundle",
+        )
+    if plan is None or entry is None:
+        return None
+    network = OutlineNetwork.from_tensors(
+        plan.encoder, plan.deepest, files.tensors(entry.file)
+    )
+    return NetworkOutliner(network)
 
 
 def _extractor(

@@ -152,6 +152,16 @@ class GoldenEntry(_Entry):
     scores: tuple[float, ...]
 
 
+class OutlineEntry(_Entry):
+    """The outline network: its weights, and its golden cases.
+
+    `golden` holds pictures, boxes, and the masks that the network drew when the bundle was saved.
+    """
+
+    file: str
+    golden: str
+
+
 class Manifest(_Entry):
     format: int
     name: str
@@ -169,6 +179,7 @@ class Manifest(_Entry):
     """Weight file by the index of the feature set."""
     readers: tuple[ComponentEntry, ...]
     novelty: NoveltyEntry
+    outline: OutlineEntry | None = None
     golden: GoldenEntry
     evidence: EvidenceEntry | None = None
     metrics: dict[str, float]

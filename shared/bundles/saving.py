@@ -12,7 +12,7 @@ from pathlib import Path
 import safetensors.numpy
 import safetensors.torch
 
-from shared.bundles import evidence, golden_cases
+from shared.bundles import evidence, golden_cases, golden_outlines
 from shared.bundles.errors import BundleExists
 from shared.bundles.manifest import (
     CLASSES,
@@ -24,6 +24,7 @@ from shared.bundles.manifest import (
     GoldenEntry,
     Manifest,
     NoveltyEntry,
+    OutlineEntry,
     SigmoidEntry,
     TrainingEntry,
     sha256,
@@ -32,6 +33,7 @@ from shared.bundles.trusted import dump_classifier
 from shared.learning import Evidence, FittedComponent, FittedModel
 from shared.learning.features.extractors import NetworkExtractor
 from shared.learning.novelty import Novelty
+from shared.outlines import pack_network
 from shared.statistics import Sigmoid
 
 LIBRARIES = (
@@ -44,6 +46,8 @@ LIBRARIES = (
     "torch",
 )
 NOVELTY_FILE = "novelty.safetensors"
+OUTLINE_FILE = "networks/outline.safetensors"
+OUTLINE_GOLDEN_FILE = "golden-outlines.safetensors"
 GOLDEN_FILE = "golden.safetensors"
 
 
@@ -69,6 +73,9 @@ def save(
     nodules = golden_cases.draw_cases(model.recipe.roi.margin)
     contents = _contents(model, model.evidence)
     contents[GOLDEN_FILE] = golden_cases.pack(nodules)
+    if model.outliner is not None:
+        contents[OUTLINE_FILE] = pack_network(model.outliner.network)
+        contents[OUTLINE_GOLDEN_FILE] = golden_outlines.draw(model.outliner)
     manifest = _manifest(
         model,
         model_evidence=model.evidence,
@@ -183,6 +190,9 @@ def _manifest(
             residual=model.novelty.residual,
             limit=model.novelty_limit,
         ),
+        outline=OutlineEntry(file=OUTLINE_FILE, golden=OUTLINE_GOLDEN_FILE)
+        if model.outliner
+        else None,
         golden=GoldenEntry(file=GOLDEN_FILE, scores=golden_scores),
         evidence=evidence.evidence_entry(model_evidence),
         metrics=dict(model.metrics),

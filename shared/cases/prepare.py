@@ -6,6 +6,7 @@ from shared.domain.image_source import ImageSource
 from shared.domain.results.findings import Finding
 from shared.imaging import (
     Framing,
+    MarkedImage,
     Nodule,
     Roi,
     UltrasoundImage,
@@ -68,12 +69,12 @@ def prepare(
             image = with_text_finding(image)
         if source == ImageSource.PHOTO:
             image = with_photo_findings(image)
+        marked = MarkedImage(image, roi)
         if mask is not None:
             height, width = image.pixels.shape
             nodule_mask = read_mask(mask, width, height)
-            image = image.with_findings(nodule_mask.findings)
-            roi = nodule_mask.roi or roi
-        return crop(image, roi, framing)
+            marked = MarkedImage.from_marks(image, roi, nodule_mask)
+        return crop(marked.image, marked.roi, framing)
 
 
 def with_text_finding(image: UltrasoundImage) -> UltrasoundImage:

@@ -11,9 +11,9 @@ from shared.domain.results.fna import FnaAdvice
 from shared.domain.results.model_reference import ModelReference
 from shared.domain.results.prediction import Component, Prediction, Verdict
 from shared.domain.results.rates import CutoffRates
-from shared.domain.results.result import YOUDEN, FoundRoi, Result, RoiSource, Timings
+from shared.domain.results.result import YOUDEN, ReadRoi, Result, Timings
 from shared.guidelines import RULES, RuleUnknown, alternatives, recommend
-from shared.imaging.image import Box, Nodule
+from shared.imaging.image import Nodule
 from shared.statistics import OperatingPoint, ProbabilityInvalid, Sigmoid, shift_prior
 
 SMALL_MM = 10.0
@@ -47,14 +47,14 @@ class CaseFacts:
     ----------
     size_mm : the nodule's largest diameter as given, or None
     measured_mm : the diameter by the image's own scale; None if it has none
-    found_roi : the ROI between caliper marks, if none was given
+    roi : the region that was read; None for the whole picture
     findings : findings of the image
     duplicate_of : the id of an earlier case with the same content
     """
 
     size_mm: float | None
     measured_mm: float | None
-    found_roi: Box | None
+    roi: ReadRoi | None
     findings: tuple[Finding, ...]
     duplicate_of: str | None = None
 
@@ -74,7 +74,7 @@ class CaseFacts:
         return cls(
             size_mm=size_mm,
             measured_mm=nodule.diameter_mm,
-            found_roi=nodule.caliper_roi,
+            roi=_read_roi(nodule),
             findings=(*intake_findings, *nodule.findings),
             duplicate_of=duplicate_of,
         )
@@ -156,7 +156,7 @@ def make_result(
         prevalence=settings.prevalence,
         fna=fna,
         components=components_at(settings.prevalence, prediction, model),
-        roi=found_roi(case.found_roi),
+        roi=case.roi,
         warnings=collect_warnings(prediction, decision, case, model),
         model=model.reference,
         timings_ms=timings,
@@ -208,12 +208,15 @@ def advise(risk: float, size_mm: float, rule: str) -> FnaAdvice:
     return replace(advice, alternatives=alternatives(risk, size_mm, excluded_rule=rule))
 
 
-def found_roi(box: Box | None) -> FoundRoi | None:
-    """The ROI that was used if the case gave none."""
-    if box is None:
+def _read_roi(nodule: Nodule) -> ReadRoi | None:
+    """Return the region that was read, and its source."""
+    if nodule.roi is None or nodule.roi_source is None:
         return None
-    return FoundRoi(
-        box=(box.x, box.y, box.width, box.height), source=RoiSource.CALIPERS
+    bounds = nodule.roi.bounds
+    return ReadRoi(
+        box=(bounds.x, bounds.y, bounds.width, bounds.height),
+        source=nodule.roi_source,
+        polygon=nodule.roi.polygon,
     )
 
 

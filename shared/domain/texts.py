@@ -40,6 +40,10 @@ INTERNAL = {
 STEPS = {
     "plan-done": ("{steps} steps planned",),
     "network-done": ("{features} has been trained on phantoms",),
+    "outline-done": (
+        "outlines trained on all images",
+        "outlines trained without fold {fold}",
+    ),
     "features-done": ("{features}: {computed} images computed, {known} known before",),
     "table-done": ("{images} images, {skipped} skipped",),
     "tuning-done": ("tuned on all images", "tuned without fold {fold}"),
@@ -252,6 +256,10 @@ ERRORS = {
     "bundle-not-reproduced": (
         "The bundle scores golden case {case} with {found:.4f} here, and with {expected:.4f} "
         "when it was saved. Install the library versions in its manifest, or train anew.",
+    ),
+    "bundle-outlines-not-reproduced": (
+        "The bundle outlines golden picture {case} differently here than when it was saved "
+        "(Dice {dice:.3f}). Install the library versions in its manifest, or train anew.",
     ),
     "untrusted-type": (
         "The bundle's {part} holds objects of types that SERA does not load: {types}. Do not use "

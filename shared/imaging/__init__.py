@@ -27,6 +27,7 @@ from shared.imaging.file_type import inspect
 from shared.imaging.image import Box, Header, ImageFormat, Nodule, UltrasoundImage
 from shared.imaging.limits import Limits
 from shared.imaging.regions.crop import Framing, crop
+from shared.imaging.regions.marked_image import MarkedImage
 from shared.imaging.regions.mask import NoduleMask, read_mask
 from shared.imaging.regions.normalise import to_input
 from shared.imaging.regions.roi import Roi
@@ -48,6 +49,7 @@ __all__ = [
     "Limits",
     "Mark",
     "MarkKind",
+    "MarkedImage",
     "MaskMismatch",
     "MaskUnclear",
     "Nodule",

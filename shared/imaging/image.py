@@ -4,13 +4,18 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from enum import StrEnum
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.domain.results.findings import Finding
+from shared.domain.results.roi_source import RoiSource
 from shared.imaging.errors import FrameMissing
 from shared.imaging.raster.orientation import UPRIGHT, Orientation
+
+if TYPE_CHECKING:
+    from shared.imaging.regions.roi import Roi
 
 Spacing = tuple[float, float]
 """Row and column spacing in mm."""
@@ -222,5 +227,8 @@ class Nodule:
     """Largest diameter of the ROI or between caliper marks, if the image is calibrated."""
     crop_box: Box | None = None
     """Position of the crop in the image."""
-    caliper_roi: Box | None = None
-    """The ROI that the caliper marks enclose, if no ROI was given."""
+    roi: "Roi | None" = None
+    """The region that was read, in pixels of the image; None for the whole picture."""
+    roi_source: RoiSource | None = None
+    is_found: bool = True
+    """False if nothing is marked and the outliner found no nodule in the picture."""

@@ -206,6 +206,7 @@ class _ModelAssembly:
             cutoff=youden_cutoff(fused, self._malignant),
             novelty=novelty,
             novelty_limit=float(novelty_limit),
+            outliner=self._context.outliner(),
             training=self._training_summary(),
             metrics=self._metrics(out_of_fold),
             evidence=gather_evidence(

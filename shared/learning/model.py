@@ -1,7 +1,7 @@
 """A fitted model: extractors, components, fusion and decision, with its metrics and evidence."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -17,6 +17,7 @@ from shared.learning.features.fold_features import classifier_input
 from shared.learning.features.table import Vectors, compute_vectors
 from shared.learning.novelty import Novelty
 from shared.observability.timings import measure
+from shared.outlines import NetworkOutliner
 from shared.recipes import (
     SUPERVISED_TUNINGS,
     ClassifierKind,
@@ -79,7 +80,8 @@ class TrainingSummary:
 class FittedModel:
     """Everything that turns a nodule into a prediction.
 
-    `evidence` is None in models of a version that stored none.
+    `evidence` is None in models of a version that stored none. `outliner` is None if nodules are
+    read by the given ROI as it is.
     """
 
     recipe: Recipe
@@ -93,6 +95,7 @@ class FittedModel:
     training: TrainingSummary
     metrics: Mapping[str, float]
     evidence: Evidence | None = None
+    outliner: NetworkOutliner | None = None
 
     def predict(self, nodules: Sequence[Nodule]) -> list[Prediction]:
         """Return one prediction for each nodule.
@@ -121,8 +124,10 @@ class FittedModel:
         with measure("classify"):
             predictions = iter(self._predict_rows(rows) if rows else ())
         return [
-            outcome if isinstance(outcome, SeraError) else next(predictions)
-            for outcome in outcomes
+            outcome
+            if isinstance(outcome, SeraError)
+            else _without_answer_if_not_found(next(predictions), nodule)
+            for nodule, outcome in zip(nodules, outcomes, strict=True)
         ]
 
     def _predict_rows(self, rows: Sequence[Vectors]) -> list[Prediction]:
@@ -211,6 +216,15 @@ class FittedModel:
             classifier=component.kind,
             probability=float(probability),
         )
+
+
+def _without_answer_if_not_found(
+    prediction: Prediction, nodule: Nodule | SeraError
+) -> Prediction:
+    """Return the prediction; `refer` if the picture was read because no nodule was found in it."""
+    if isinstance(nodule, SeraError) or nodule.is_found:
+        return prediction
+    return replace(prediction, decision=Verdict.REFER)
 
 
 def novelty_features(

@@ -17,6 +17,7 @@ from shared.imaging.regions.crop import Framing
 from shared.learning.errors import FeaturesNotFinite, NoReadableImages
 from shared.learning.features.cache import FeatureCache, NoCache
 from shared.learning.features.extractors import (
+    Array,
     Extractor,
     HandcraftedExtractor,
     NetworkExtractor,
@@ -24,7 +25,9 @@ from shared.learning.features.extractors import (
 from shared.learning.features.fold_features import FixedFeatures, FoldFeatures
 from shared.learning.features.stored_table import StoredTable
 from shared.learning.features.table import FeatureTable, gather_features
+from shared.learning.outlining import OutlinedNodules, OutlineFolds
 from shared.learning.progress import ProgressCallback, ignore_progress
+from shared.learning.samples.nodules import FramedNodules, NoduleReader
 from shared.learning.samples.sample import Sample, check_both_classes
 from shared.learning.tuning import Backbone, NetworkTuning, TunedFeatures
 from shared.learning.tuning.from_scratch import cached_phantom_network
@@ -37,6 +40,7 @@ from shared.learning.validation.cross_validation import (
 )
 from shared.learning.validation.folds import check_group_counts, split_folds
 from shared.networks import TapNetwork, WeightsFinder, get_network, pretrained_stages
+from shared.outlines import NetworkOutliner
 from shared.recipes import (
     SUPERVISED_TUNINGS,
     Calipers,
@@ -45,6 +49,7 @@ from shared.recipes import (
     HandcraftedFeatures,
     NetworkFeatures,
     Recipe,
+    RoiKind,
     Tuning,
 )
 
@@ -68,6 +73,7 @@ class TrainingContext:
     table : a stored feature table; by default the features are computed now
     extractors : existing extractors by feature set; new extractors are added to it
     engine : runs the networks; by default the best one for this machine
+    outlines : the data set's outline networks, if they exist already
 
     Raises
     ------
@@ -86,15 +92,25 @@ class TrainingContext:
         table: StoredTable | None = None,
         extractors: dict[FeatureSet, Extractor] | None = None,
         engine: Engine | None = None,
+        outlines: OutlineFolds | None = None,
     ) -> None:
         check_both_classes(samples)
         self.recipe = recipe
         self.seed = seed
         self._weights = weights
-        self._cache = cache
+        self.cache = cache
         self._progress = progress
         self._extractors = {} if extractors is None else extractors
         self._engine = engine or open_engine()
+        self._outlines = outlines or outline_folds(
+            samples,
+            recipe=recipe,
+            weights=weights,
+            cache=cache,
+            seed=seed,
+            progress=progress,
+        )
+        self.nodules = training_nodules(recipe, self._outlines)
         with ExitStack() as resources:
             folder = resources.enter_context(
                 tempfile.TemporaryDirectory(prefix="sera-bench-")
@@ -111,7 +127,9 @@ class TrainingContext:
         for feature_set, digest, values in zip(
             recipe.features, self.table.digests, self.table.features, strict=True
         ):
-            self._features[without_tuning(feature_set)] = FixedFeatures(digest, values)
+            self._features[without_tuning(feature_set)] = FixedFeatures(
+                self._values_digest(digest), values
+            )
 
     def __enter__(self) -> "TrainingContext":
         return self
@@ -169,6 +187,34 @@ class TrainingContext:
             return features.extractor()
         return self._get_extractor(feature_set)
 
+    def outliner(self) -> NetworkOutliner | None:
+        """Return the outliner that a bundle uses, trained on all images; None without one."""
+        return None if self._outlines is None else self._outlines.outliner(None)
+
+    def presented_tables(
+        self, kind: RoiKind, progress: ProgressCallback
+    ) -> list[Array]:
+        """Return the recipe's feature sets (N, D) for images with this kind of ROI.
+
+        An image that cannot be read with it has the features of its own ROI.
+        """
+        presented = gather_features(
+            self.table.samples,
+            extractors=[self._get_extractor(part) for part in self.recipe.features],
+            cache=self.cache,
+            nodules=self.nodules.with_roi_kind(kind),
+            progress=progress,
+            folder=self._folder,
+        )
+        row_by_key = {sample.key: row for row, sample in enumerate(self.table.samples)}
+        rows = [row_by_key[sample.key] for sample in presented.samples]
+        tables = []
+        for own, values in zip(self.table.features, presented.features, strict=True):
+            table = np.array(own)
+            table[rows] = values
+            tables.append(table)
+        return tables
+
     def score_out_of_fold(
         self,
         components: Sequence[ComponentSpec],
@@ -186,7 +232,7 @@ class TrainingContext:
             components,
             features=features,
             cross_validation=self.cross_validation,
-            cache=self._cache,
+            cache=self.cache,
             progress=progress,
         )
 
@@ -200,7 +246,7 @@ class TrainingContext:
             components=self.components,
             features=features,
             cross_validation=self.cross_validation,
-            cache=self._cache,
+            cache=self.cache,
             progress=progress,
         )
 
@@ -218,7 +264,7 @@ class TrainingContext:
                 weights=self._weights,
                 seed=self.seed,
                 progress=self._progress,
-                cache=self._cache,
+                cache=self.cache,
                 engine=self._engine,
             )
         return self._extractors[feature_set]
@@ -234,8 +280,8 @@ class TrainingContext:
             extractors=[
                 self._get_extractor(feature_set) for feature_set in feature_sets
             ],
-            cache=self._cache,
-            framing=recipe_framing(self.recipe),
+            cache=self.cache,
+            nodules=self.nodules,
             progress=progress,
             folder=self._folder,
         )
@@ -244,7 +290,12 @@ class TrainingContext:
         table = self._gather(self.table.samples, [feature_set], ignore_progress)
         if table.skipped:
             raise FeaturesNotFinite(features=feature_set.name)
-        return FixedFeatures(table.digests[0], table.features[0])
+        return FixedFeatures(self._values_digest(table.digests[0]), table.features[0])
+
+    def _values_digest(self, extractor_digest: str) -> str:
+        """Return a hash of the extractor and of how the nodules are cut out."""
+        keys = "\n".join(self.nodules.key(sample) for sample in self.table.samples)
+        return hashlib.sha256(f"{extractor_digest}\n{keys}".encode()).hexdigest()
 
     def _tuned_features(self, features: NetworkFeatures) -> TunedFeatures:
         tuning = self.tuning(tuning_key(features))
@@ -280,8 +331,8 @@ class TrainingContext:
             samples=list(self.table.samples),
             cross_validation=self.cross_validation,
             plan=self.recipe.tuning_plan(),
-            framing=recipe_framing(self.recipe),
-            cache=self._cache,
+            nodules=self.nodules,
+            cache=self.cache,
             engine=self._engine,
         )
 
@@ -333,6 +384,35 @@ def recipe_framing(recipe: Recipe) -> Framing:
     return Framing(
         margin=recipe.roi.margin, calipers=recipe.roi.calipers is not Calipers.NEVER
     )
+
+
+def outline_folds(
+    samples: Sequence[Sample],
+    recipe: Recipe,
+    weights: WeightsFinder,
+    cache: FeatureCache,
+    seed: int,
+    progress: ProgressCallback,
+) -> OutlineFolds | None:
+    """Return the outline networks of a data set; None if the recipe has none."""
+    if recipe.outline is None:
+        return None
+    return OutlineFolds(
+        samples,
+        plan=recipe.outline,
+        weights=weights,
+        cache=cache,
+        seed=seed,
+        progress=progress,
+    )
+
+
+def training_nodules(recipe: Recipe, outlines: OutlineFolds | None) -> NoduleReader:
+    """Return how a fit of a recipe cuts nodules out of its samples."""
+    framing = recipe_framing(recipe)
+    if outlines is None or recipe.outline is None:
+        return FramedNodules(framing)
+    return OutlinedNodules(folds=outlines, framing=framing, plan=recipe.outline)
 
 
 def without_tuning(features: FeatureSet) -> FeatureSet:

@@ -155,6 +155,14 @@ def _check_ranges(recipe: Recipe) -> None:
             "tuning.average": (recipe.tuning.average, 0, 0.9999),
             "tuning.decays": (min(recipe.tuning.decays), 0, 1),
         }
+    if recipe.outline:
+        with_box = recipe.outline.boxes + recipe.outline.loose_boxes
+        ranges |= {
+            "outline.folds": (recipe.outline.folds, 2, 10),
+            "outline.boxes": (recipe.outline.boxes, 0, 1),
+            "outline.loose_boxes": (recipe.outline.loose_boxes, 0, 1),
+            "outline.boxes + outline.loose_boxes": (with_box, 0, 1),
+        }
     for index, features in enumerate(recipe.features):
         if isinstance(features, HandcraftedFeatures):
             ranges[f"features[{index}].levels"] = (features.levels, 2, 256)
@@ -168,6 +176,9 @@ def _check_ranges(recipe: Recipe) -> None:
         _check_positive(f"classifiers[{index}]", classifier)
     if recipe.phantoms:
         _check_positive("phantoms", recipe.phantoms, exempt=("momentum", "decay"))
+    if recipe.outline:
+        shares = ("boxes", "loose_boxes")
+        _check_positive("outline", recipe.outline, exempt=shares)
     if recipe.tuning:
         exempt = ("momentum", "decays", "average")
         _check_positive("tuning", recipe.tuning, exempt=exempt)

@@ -188,6 +188,42 @@ class Roi:
     calipers: Calipers = Calipers.AUTO
 
 
+class RoiKind(StrEnum):
+    """How exactly a nodule is marked."""
+
+    OUTLINE = "outline"
+    BOX = "box"
+    LOOSE_BOX = "loose-box"
+    """a box whose sides are off by up to 30 % of its width or height"""
+    NONE = "none"
+
+
+@dataclass(frozen=True)
+class OutlinePlan:
+    """How the outline network is trained, if the data set has outlines.
+
+    Attributes
+    ----------
+    encoder : the network whose pre-trained layers it is built on
+    deepest : the encoder's last stage
+    frozen : this stage and all stages before it keep their pre-trained weights
+    folds : networks for training: an image's outline comes from one that saw none of its patient
+    boxes : share of the training images that are read with the exact box of the nodule
+    loose_boxes : share with a box whose sides are off by up to 30 %
+        The others are read without any ROI.
+    """
+
+    encoder: str
+    deepest: str
+    frozen: str
+    epochs: int = 14
+    rate: float = 1e-3
+    batch: int = 8
+    folds: int = 4
+    boxes: float = 0.5
+    loose_boxes: float = 0.35
+
+
 @dataclass(frozen=True)
 class Fusion:
     """How the components' probabilities become one score.

@@ -18,11 +18,16 @@ from shared.recipes.parts import (
     Fusion,
     NetworkClassifier,
     NetworkFeatures,
+    OutlinePlan,
     PhantomTraining,
     Roi,
     TuningPlan,
     Validation,
 )
+
+MIN_MASKS = 40
+MIN_MASK_SHARE = 0.5
+"""Number and share of masks in a data set from which an outline network is trained."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +40,7 @@ class Recipe:
     features: tuple[FeatureSet, ...]
     classifiers: tuple[Classifier, ...]
     roi: Roi = field(default_factory=Roi)
+    outline: OutlinePlan | None = None
     fusion: Fusion = field(default_factory=Fusion)
     decision: Decision = field(default_factory=Decision)
     validation: Validation = field(default_factory=Validation)
@@ -104,6 +110,17 @@ class Recipe:
             return self
         calipers = Calipers.ALWAYS if outlined_share >= 0.5 else Calipers.NEVER
         return replace(self, roi=replace(self.roi, calipers=calipers))
+
+    def with_outlines(self, masks: int, images: int) -> Self:
+        """Return the recipe for a data set: without an outline network if masks are too few.
+
+        Parameters
+        ----------
+        masks : number of its images that have a mask
+        images : number of all its images
+        """
+        has_enough = masks >= MIN_MASKS and masks >= MIN_MASK_SHARE * images
+        return self if has_enough else replace(self, outline=None)
 
     def with_folds(self, count: int) -> Self:
         """Return the recipe with another number of outer folds."""

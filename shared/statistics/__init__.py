@@ -52,7 +52,9 @@ from shared.statistics.model_life.drift import (
     quantile_bin_counts,
 )
 from shared.statistics.model_life.sites import Area, Rate, SiteRates, rates_by_site
+from shared.statistics.overlap import dice
 from shared.statistics.published_rates import tables_behind
+from shared.statistics.rank_correlation import spearman
 from shared.statistics.readers.agreement import (
     Kappa,
     KappaWeights,
@@ -149,6 +151,7 @@ __all__ = [
     "decision_curves",
     "delong_interval",
     "delong_test",
+    "dice",
     "drift",
     "expected_calibration_error",
     "fit_sigmoid",
@@ -168,6 +171,7 @@ __all__ = [
     "select_operating_point",
     "sensitivity_cutoff",
     "shift_prior",
+    "spearman",
     "tables_behind",
     "wilson",
     "youden_cutoff",

@@ -19,7 +19,6 @@ from shared.learning import (
     TrainingContext,
     assemble_model,
     fingerprint,
-    recipe_framing,
 )
 from shared.learning.classifiers.classifiers import Scores
 from shared.learning.classifiers.fusion import fuse_out_of_fold
@@ -43,8 +42,12 @@ from shared.study.folder import LabelledFolder, reader_rows
 from shared.study.leaving_sites_out import leave_sites_out
 from shared.study.lineup import Judge, Lineup, feature_set_label
 from shared.study.results import MissingRow, Row, Section, Study
+from shared.study.roi_kinds import judge_roi_kinds
 
 ENSEMBLE_RULES = (FusionRule.MEAN, FusionRule.VOTE)
+
+MIN_OUTLINED_SHARE = 0.5
+"""Share of images with an ROI from which the model is judged with other ROIs."""
 
 SettingsByJudge = dict[str, dict[str, str]]
 
@@ -70,9 +73,13 @@ def run_experiment(
     SingleClass, TooFewSamples, NoReadableImages, FeaturesNotFinite
     """
     feasible, missing_rows = feasible_recipe(
-        recipe.with_calipers(folder.outlined_share), weights, seed
+        recipe.with_calipers(folder.outlined_share).with_outlines(
+            masks=folder.count_masked, images=len(folder.images)
+        ),
+        weights,
+        seed,
     )
-    samples = folder.samples(recipe_framing(feasible))
+    samples = folder.samples()
     with TrainingContext(
         samples=samples,
         recipe=feasible,
@@ -107,6 +114,9 @@ def run_experiment(
             skipped=tuple(skipped),
             settings=settings,
             sites_out=leave_sites_out(context, progress),
+            roi_kinds=judge_roi_kinds(context, component_scores, progress)
+            if folder.outlined_share >= MIN_OUTLINED_SHARE
+            else {},
         )
     return study, model
 

@@ -22,8 +22,8 @@ from shared.domain.datasets.manifest import Row as ManifestRow
 from shared.domain.identity import Spellings, identity_key
 from shared.domain.regular_files import FileUnreadable, read_file
 from shared.domain.training.states import Split
-from shared.imaging import Framing, Roi, RoiInvalid, RoiTooSmall
-from shared.imaging.files import read_nodule
+from shared.imaging import Roi, RoiInvalid, RoiTooSmall
+from shared.imaging.files import read_marked_image
 from shared.learning import GroupInTrainAndTest, Sample, check_no_shared_groups
 from shared.statistics import ConstantScores, SingleClass, youden_cutoff
 from shared.study.errors import NothingToStudy, RowInvalid
@@ -81,19 +81,15 @@ class LabelledImage:
             site=self.site,
         )
 
-    def sample(self, framing: Framing, patient: str | None) -> Sample:
+    def sample(self, patient: str | None) -> Sample:
         """Return a sample of this image.
 
         Samples with the same `patient` stay together in every split.
         """
-        load = partial(
-            read_nodule,
-            self.row.image,
-            mask=self.row.mask,
-            roi=self.roi,
-            framing=framing,
+        read = partial(
+            read_marked_image, self.row.image, mask=self.row.mask, roi=self.roi
         )
-        return Sample(self.key, self.malignant, load, patient=patient, site=self.site)
+        return Sample(self.key, self.malignant, read, patient=patient, site=self.site)
 
 
 @dataclass(frozen=True)
@@ -166,15 +162,20 @@ class LabelledFolder:
             contradictory_images=tuple(image.name for image in contradictory),
         )
 
-    def samples(self, framing: Framing) -> list[Sample]:
-        """Return one sample for each image. `framing` determines how the nodule is cropped."""
-        return _samples(self.images, framing)
+    def samples(self) -> list[Sample]:
+        """Return one sample for each image."""
+        return _samples(self.images)
 
     @property
     def outlined_share(self) -> float:
         """Share of the images that come with a mask or an ROI."""
         outlined = [image for image in self.images if image.row.mask or image.roi]
         return len(outlined) / len(self.images)
+
+    @property
+    def count_masked(self) -> int:
+        """Number of images that come with a mask."""
+        return sum(image.row.mask is not None for image in self.images)
 
     @property
     def count_shared_patient_names(self) -> int:
@@ -269,7 +270,7 @@ def _is_binary_reader(folder: LabelledFolder, reader: str) -> bool:
     return values - {None} <= BINARY_JUDGEMENTS
 
 
-def _samples(images: Sequence[LabelledImage], framing: Framing) -> list[Sample]:
+def _samples(images: Sequence[LabelledImage]) -> list[Sample]:
     """Return samples of the images.
 
     If patients are unknown, images with the same pixels and different masks still stay together.
@@ -282,7 +283,7 @@ def _samples(images: Sequence[LabelledImage], framing: Framing) -> list[Sample]:
         patient = image.patient
         if not patient and images_by_pixels[image.pixels] > 1:
             patient = f"of image {image.pixels}"
-        samples.append(image.sample(framing, patient or None))
+        samples.append(image.sample(patient or None))
     return samples
 
 
@@ -334,8 +335,7 @@ def _check_every_folder_is_studied(
 def _check_test_is_separate(
     training: Sequence[LabelledImage], test: Sequence[LabelledImage]
 ) -> None:
-    framing = Framing()
-    check_no_shared_groups(_samples(training, framing), _samples(test, framing))
+    check_no_shared_groups(_samples(training), _samples(test))
     test_pixels = {image.pixels for image in test}
     shared = [image.name for image in training if image.pixels in test_pixels]
     if shared:

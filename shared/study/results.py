@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.learning.features.table import SkippedImage
-from shared.recipes import Recipe
+from shared.recipes import Recipe, RoiKind
 
 Scores = NDArray[np.float64]
 Flags = NDArray[np.bool_]
@@ -92,6 +92,7 @@ class Study:
     skipped : images that could not be read
     settings : the chosen settings (kernel, C, epochs, rate ...) by the name of the judge
     sites_out : the model at sites that it was not fitted on; None with fewer than two sites
+    roi_kinds : the model with each kind of ROI; empty if most images have none
     """
 
     recipe: Recipe
@@ -107,3 +108,4 @@ class Study:
     skipped: tuple[SkippedImage, ...] = ()
     settings: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
     sites_out: SitesOut | None = None
+    roi_kinds: Mapping[RoiKind, Row] = field(default_factory=dict)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from shared.bundles import load, save
-from shared.learning import fit, phantom_samples
+from shared.learning import fit, phantom_samples, recipe_framing
 from shared.networks import WeightsFinder, get_network
 from shared.recipes import Forest, Recipe, Validation, load_recipe
 
@@ -64,7 +64,7 @@ def weights(recipe, filled, tmp_path) -> Iterator[WeightsFinder]:
 def test_lee2019_goes_from_weight_files_to_a_bundle_that_reads(
     recipe, weights, tmp_path: Path
 ):
-    samples = phantom_samples(IMAGES, 40, recipe.roi.margin)
+    samples = phantom_samples(IMAGES, 40)
     model = fit(samples, recipe, weights)
     assert model.metrics["images"] == IMAGES
     assert {name for name in model.metrics if name.startswith("auc ")} == {
@@ -73,7 +73,7 @@ def test_lee2019_goes_from_weight_files_to_a_bundle_that_reads(
         for kind in ("svm", "forest")
     }
     save(model, tmp_path / "bundle", synthetic=True)
-    nodules = [sample.load() for sample in samples[:2]]
+    nodules = [sample.load(recipe_framing(recipe)) for sample in samples[:2]]
     scores = [prediction.score for prediction in model.predict(nodules)]
     del model  # else its networks and those of the bundle are in memory together
     predictions = load(tmp_path / "bundle").predict(nodules)

@@ -94,7 +94,7 @@ def small_model() -> FittedModel:
 
 def _fit_small_model() -> FittedModel:
     weights = WeightsFinder(None, Path("nowhere"), download=False)
-    return fit(phantom_samples(24, 0, 0.1), read_recipe(SMALL_RECIPE), weights)
+    return fit(phantom_samples(24, 0), read_recipe(SMALL_RECIPE), weights)
 
 
 def as_format_2(folder: Path) -> Path:

@@ -85,8 +85,8 @@ def ledger(database_url: str) -> Iterator[Ledger]:
 @pytest.fixture(scope="session", autouse=True)
 def phantoms_drawn_once() -> Iterator[None]:
     """The same seed is the same nodule; many tests learn from the same few dozen."""
-    drawn_once = lru_cache(maxsize=PHANTOMS_KEPT)(PHANTOM_SAMPLES.draw_nodule)
-    with patch.object(PHANTOM_SAMPLES, "draw_nodule", drawn_once):
+    drawn_once = lru_cache(maxsize=PHANTOMS_KEPT)(PHANTOM_SAMPLES.draw_image)
+    with patch.object(PHANTOM_SAMPLES, "draw_image", drawn_once):
         yield
 
 

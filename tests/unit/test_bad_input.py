@@ -10,7 +10,7 @@ import torch
 
 from shared.engines import EagerEngine
 from shared.errors import SeraError
-from shared.imaging import ImageFormat, Roi, UltrasoundImage, crop
+from shared.imaging import Framing, ImageFormat, Roi, UltrasoundImage, crop
 from shared.learning import TrainingContext, check_no_shared_groups, phantom_samples
 from shared.learning.features.cache import NoCache
 from shared.learning.features.extractors import NetworkExtractor
@@ -38,7 +38,7 @@ def a_constant_image() -> None:
 
 def a_single_class() -> None:
     TrainingContext(
-        [replace(s, malignant=True) for s in phantom_samples(8, 0, 0.1)],
+        [replace(s, malignant=True) for s in phantom_samples(8, 0)],
         BY_FORMULA,
         NOWHERE,
         NoCache(),
@@ -47,9 +47,7 @@ def a_single_class() -> None:
 
 
 def a_patient_on_both_sides() -> None:
-    first, second = (
-        replace(sample, patient="7") for sample in phantom_samples(2, 0, 0.1)
-    )
+    first, second = (replace(sample, patient="7") for sample in phantom_samples(2, 0))
     check_no_shared_groups([first], [second])
 
 
@@ -62,7 +60,7 @@ def features_that_are_no_numbers() -> None:
     extractor = NetworkExtractor(
         NetworkFeatures("sera_tiny", ("avg",)), network, EagerEngine()
     )
-    extractor.compute([extractor.prepare(phantom_samples(1, 0, 0.1)[0].load())])
+    extractor.compute([extractor.prepare(phantom_samples(1, 0)[0].load(Framing(0.1)))])
 
 
 @pytest.mark.parametrize(

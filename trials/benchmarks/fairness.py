@@ -95,7 +95,7 @@ class FairnessTrial:
         recipe = load_recipe(recipe_name) if recipe_name else read_recipe(SMALL_RECIPE)
         folder = self._stack.home.root / "bench"
         weights = WeightsFinder(Settings().weights_dir, Path("nowhere"))
-        samples = phantom_samples(24, 0, recipe.roi.margin)
+        samples = phantom_samples(24, 0)
         save(fit(samples, recipe, weights), folder, synthetic=True)
         digest = publish(folder, self._objects)
         with self._ledger.system_session("bench") as session:

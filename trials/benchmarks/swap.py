@@ -194,7 +194,7 @@ def _fit_bundles(name: str, home: Path) -> list[Path]:
     weights = WeightsFinder(Settings().weights_dir, home / "weights")
     folders = [home / f"bundle-{seed}" for seed in range(2)]
     for seed, folder in enumerate(folders):
-        samples = phantom_samples(80, seed, recipe.roi.margin)
+        samples = phantom_samples(80, seed)
         save(fit(samples, recipe, weights, seed=seed), folder, synthetic=True)
         load(folder)
     return folders

@@ -37,7 +37,7 @@ RECIPE = {
 def make(folder: Path) -> Path:
     """Fit the model and save its bundle in `folder`."""
     weights = WeightsFinder(None, folder.parent / "weights", download=False)
-    samples = phantom_samples(PHANTOMS, SEED, MARGIN)
+    samples = phantom_samples(PHANTOMS, SEED)
     model = fit(samples, read_recipe(RECIPE), weights)
     save(model, folder, synthetic=True)
     return folder

@@ -56,7 +56,7 @@ class Report:
 
     @property
     def roi(self) -> dict[str, Any] | None:
-        """The submitted ROI, or else the box around the caliper marks."""
+        """The submitted ROI, or else the region that was found."""
         if self.case.roi:
             return self.case.roi
         roi = self.result.roi

@@ -17,6 +17,7 @@ from services.api.reports.paper import (
 from services.api.reports.sentences import Translate, percent, plain, translator
 from services.api.reports.zones import in_hours_of
 from shared.domain.results.fna import FnaAdvice
+from shared.domain.results.roi_source import RoiSource
 
 PICTURE_MM = (64.0, 50.0)
 GUTTER_MM = 4.0
@@ -323,6 +324,13 @@ def _page(translate: Translate) -> str:
     return translate("report.page", page="{page}", pages="{pages}")
 
 
+def _found_by(translate: Translate, report: Report) -> str:
+    """Return the words for where a region comes from that was not given."""
+    roi = report.result.roi
+    is_network = roi is not None and roi.source is RoiSource.NETWORK
+    return translate("report.roi-network" if is_network else "report.roi-calipers")
+
+
 def _roi(translate: Translate, report: Report) -> str:
     roi = report.roi
     if roi is None:
@@ -330,7 +338,7 @@ def _roi(translate: Translate, report: Report) -> str:
     if "box" in roi:
         x, y, width, height = (f"{number:g}" for number in roi["box"])
         box = translate("report.roi-box", x=x, y=y, width=width, height=height)
-        return box if report.case.roi else f"{box} ({translate('report.roi-calipers')})"
+        return box if report.case.roi else f"{box} ({_found_by(translate, report)})"
     return translate("report.roi-polygon", points=len(roi["polygon"]))
 
 

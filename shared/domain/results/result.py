@@ -5,7 +5,6 @@ The worker writes it, the ledger stores it, and all other parts read it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Any, Self
 
 from shared.domain.json_values import plain_fields
@@ -14,6 +13,7 @@ from shared.domain.results.fna import FnaAdvice
 from shared.domain.results.model_reference import ModelReference
 from shared.domain.results.prediction import Component, Verdict
 from shared.domain.results.rates import CutoffRates
+from shared.domain.results.roi_source import RoiSource
 
 YOUDEN = "youden"
 """The cut-off rule if a hospital sets no target sensitivity."""
@@ -47,29 +47,31 @@ class Conformal:
         )
 
 
-class RoiSource(StrEnum):
-    """How a region of interest was detected if the case has none."""
-
-    CALIPERS = "calipers"
-
-
 @dataclass(frozen=True, kw_only=True)
-class FoundRoi:
-    """The region of interest that was detected if the case has none.
-
-    The clinician must check it.
-    """
+class ReadRoi:
+    """The region that was read. If it was found, the clinician must check it."""
 
     box: tuple[int, int, int, int]
     """x, y, width, height in pixels of the upright image, from its upper left corner."""
     source: RoiSource
-    """How it was found: `calipers`, enclosed by burnt-in caliper marks."""
+    """`reader`: given with the case; `calipers`: enclosed by burnt-in caliper marks; `network`:
+    found by the model's outline network.
+    """
+    polygon: tuple[tuple[float, float], ...] | None = None
+    """Points (x, y) of the outline that was read. Of a model with an outline network it is SERA's
+    own, also inside a given ROI. Null if a box was read as the ellipse inside it.
+    """
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Self:
         """Read plain values by the names of the fields."""
         x, y, width, height = body["box"]
-        return cls(box=(x, y, width, height), source=RoiSource(body["source"]))
+        polygon = body.get("polygon")
+        return cls(
+            box=(x, y, width, height),
+            source=RoiSource(body["source"]),
+            polygon=tuple((x, y) for x, y in polygon) if polygon else None,
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,8 +118,8 @@ class Result:
     """FNA advice by the hospital's rule from risk and size; null only if no size was given."""
     components: tuple[Component, ...]
     """Every classifier of the ensemble with its own probability, on the scale of `risk`."""
-    roi: FoundRoi | None
-    """The region of interest that was detected because the case has none; otherwise null."""
+    roi: ReadRoi | None
+    """The region that was read, and where it comes from; null if the whole picture was read."""
     warnings: tuple[Finding, ...]
     """Remarks that the clinician must know, each code once."""
     model: ModelReference
@@ -152,7 +154,7 @@ class Result:
             prevalence=body["prevalence"],
             fna=FnaAdvice.from_json(fna) if fna else None,
             components=tuple(map(Component.from_json, body["components"])),
-            roi=FoundRoi.from_json(roi) if roi else None,
+            roi=ReadRoi.from_json(roi) if roi else None,
             warnings=tuple(map(Finding.from_json, body["warnings"])),
             model=ModelReference.from_json(body["model"]),
             timings_ms=Timings.from_json(body["timings_ms"]),

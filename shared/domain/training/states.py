@@ -46,6 +46,7 @@ class StepState(StrEnum):
 class StepKind(StrEnum):
     PLAN = "plan"
     NETWORK = "network"
+    OUTLINE = "outline"
     FEATURES = "features"
     TABLE = "table"
     TUNING = "tuning"

@@ -34,6 +34,15 @@ class NetworkArguments(StepArguments):
 
 
 @dataclass(frozen=True, kw_only=True)
+class OutlineArguments(StepArguments):
+    """Without `fold` the outline network is trained on all images."""
+
+    kind = StepKind.OUTLINE
+
+    fold: int | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class FeaturesArguments(StepArguments):
     """One feature set of the images from `start` to before `end`."""
 
@@ -93,6 +102,7 @@ ARGUMENTS: Mapping[StepKind, type[StepArguments]] = {
     for arguments in (
         PlanArguments,
         NetworkArguments,
+        OutlineArguments,
         FeaturesArguments,
         TableArguments,
         TuningArguments,
@@ -166,6 +176,14 @@ class TableOutcome(StepOutcome):
     """Images that cannot be read."""
     folds: int
     """Folds of the cross-validation: fewer than the recipe's if there are too few patients."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutlineOutcome(StepOutcome):
+    """An outline network, trained without the patients of one fold or on all images."""
+
+    fold: int | None = None
+    """The fold that was left out, from 0; null for the network trained on all images."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -249,6 +267,7 @@ class GateOutcome(StepOutcome):
 AnyOutcome = (
     PlanOutcome
     | NetworkOutcome
+    | OutlineOutcome
     | FeaturesOutcome
     | TableOutcome
     | TuningOutcome
@@ -263,6 +282,7 @@ AnyOutcome = (
 OUTCOMES: Mapping[StepKind, type[AnyOutcome]] = {
     StepKind.PLAN: PlanOutcome,
     StepKind.NETWORK: NetworkOutcome,
+    StepKind.OUTLINE: OutlineOutcome,
     StepKind.FEATURES: FeaturesOutcome,
     StepKind.TABLE: TableOutcome,
     StepKind.TUNING: TuningOutcome,

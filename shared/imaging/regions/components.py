@@ -89,6 +89,17 @@ class _Component:
         _, _, width, height = self.bounds
         return self.area >= MIN_RECTANGLE * (width - 1) * (height - 1)
 
+    @property
+    def is_nodule(self) -> bool:
+        """Whether it is large and solid enough to be a nodule beside a larger one."""
+        if self.is_speck or not self.is_solid or self.is_rectangle:
+            return False
+        return self.area >= MIN_SIDE_PX**2
+
+    def roi(self) -> Roi:
+        """Return its outline as an ROI. Raises RoiInvalid, RoiTooSmall."""
+        return Roi.from_outline(self.outline.reshape(-1, 2))
+
     def corner_count(self) -> int:
         """Return how many corners of its bounds it fills. What is round fills none."""
         filled = self.filled()
@@ -110,7 +121,22 @@ class _Component:
         return canvas.astype(bool)
 
 
-def nodule_of(inside: Inside) -> tuple[Roi, tuple[Finding, ...]]:
+@dataclass(frozen=True)
+class MarkedNodules:
+    """What a mask marks.
+
+    Attributes
+    ----------
+    roi : the outline of the largest part
+    other_rois : outlines of the other parts that are large enough for a nodule
+    """
+
+    roi: Roi
+    other_rois: tuple[Roi, ...]
+    findings: tuple[Finding, ...]
+
+
+def nodule_of(inside: Inside) -> MarkedNodules:
     """Return the outline of the largest part of a mask that is not empty, with what was found.
 
     Parts inside an outline belong to it. An outline with a gap is larger than what it should
@@ -135,11 +161,14 @@ def nodule_of(inside: Inside) -> tuple[Roi, tuple[Finding, ...]]:
     if not nodule.is_speck:
         _check_closed(nodule)
         _check_caption(nodule, others, inside.shape)
-    roi = Roi.from_outline(nodule.outline.reshape(-1, 2))
     findings = (MASK_HOLE,) if _has_hole(inside, nodule) else ()
     if others:
         findings = (*findings, _several_components(len(others)))
-    return roi, findings
+    return MarkedNodules(
+        roi=nodule.roi(),
+        other_rois=tuple(part.roi() for part in others if part.is_nodule),
+        findings=findings,
+    )
 
 
 def _check_edges(inside: Inside) -> None:

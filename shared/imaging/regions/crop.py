@@ -1,11 +1,14 @@
 """Crops the nodule out of the image."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from shared.domain.results.findings import Finding
+from shared.domain.results.roi_source import RoiSource
 from shared.imaging.calipers import (
     Mark,
     MarkKind,
@@ -16,7 +19,7 @@ from shared.imaging.calipers import (
 )
 from shared.imaging.image import Box, Nodule, UltrasoundImage
 from shared.imaging.quality import quality_findings
-from shared.imaging.regions.roi import Roi
+from shared.imaging.regions.roi import RealBox, Roi
 from shared.imaging.regions.size import diameter_mm
 
 MARK_SEARCH_MARGIN = 0.5
@@ -36,6 +39,34 @@ ROI_FROM_CALIPERS = Finding(
 )
 
 
+NODULE_PROPOSED = Finding(
+    "nodule-proposed",
+    "No ROI was given; SERA looked for the nodule itself. Check that the outline is the nodule.",
+)
+NO_NODULE_FOUND = Finding(
+    "no-nodule-found",
+    "No ROI was given, and SERA found no nodule in the picture. "
+    "Draw a box around the nodule and send it again.",
+)
+
+
+class Outliner(Protocol):
+    """Draws the outlines of nodules. It may be used by several threads."""
+
+    @property
+    def digest(self) -> str:
+        """A hash of all that determines its outlines."""
+        ...
+
+    def trace(self, pixels: NDArray[np.uint8], box: RealBox) -> Roi:
+        """Return the outline of the nodule that a box marks, on a picture (height, width)."""
+        ...
+
+    def propose(self, pixels: NDArray[np.uint8], region: Box) -> Sequence[Roi]:
+        """Return outlines of what may be nodules in a region, the likeliest first."""
+        ...
+
+
 @dataclass(frozen=True)
 class Framing:
     """How a nodule is cropped; the same in training and in use.
@@ -45,14 +76,19 @@ class Framing:
     margin : tissue to keep around the ROI on each side, as a fraction of its width and height;
         clipped to the image
     calipers : whether the ROI is taken from the caliper marks if none is given
+    outliner : draws the outline that is read, inside a given ROI too; None: the ROI is read as it
+        is, and without one the whole picture
     """
 
     margin: float = 0.0
     calipers: bool = True
+    outliner: Outliner | None = None
 
     def __str__(self) -> str:
         """Return the framing as a part of the key of a cached feature."""
-        return f"{self.margin:g}" + ("" if self.calipers else "-whole")
+        calipers = "" if self.calipers else "-whole"
+        outliner = f"-{self.outliner.digest}" if self.outliner else ""
+        return f"{self.margin:g}{calipers}{outliner}"
 
 
 DEFAULT_FRAMING = Framing()
@@ -107,6 +143,9 @@ def crop(
         such region is known
     framing : how to crop
 
+    With an outliner, the nodule's mask is the outline that it draws: inside the given ROI, between
+    the caliper marks, or of the likeliest nodule in the picture. The ROI alone determines the size.
+
     Returns
     -------
     Nodule
@@ -125,18 +164,63 @@ def crop(
     if framing.calipers:
         caliper_roi = roi_from_marks(part.marks, width=width, height=height)
     if caliper_roi is None:
-        return _build_nodule(image, part, crop_box=part.box, findings=(NO_ROI,))
+        return _crop_unmarked(image, part, framing)
     spacing_mm = image.spacing_at(caliper_roi.bounds)
     size_mm = caliper_mm(part.marks, spacing_mm) if spacing_mm else None
+    roi = _outlined(caliper_roi, part, framing)
     nodule = _build_nodule(
         image,
         part,
-        crop_box=caliper_roi.bounds.expand(framing.margin, part.box),
-        roi=caliper_roi,
+        crop_box=roi.bounds.expand(framing.margin, part.box),
+        roi=roi,
         size_mm=size_mm,
         findings=(ROI_FROM_CALIPERS,),
+        has_outline=framing.outliner is not None,
     )
-    return replace(nodule, caliper_roi=caliper_roi.bounds)
+    return replace(nodule, roi=roi, roi_source=RoiSource.CALIPERS)
+
+
+def _crop_unmarked(
+    image: UltrasoundImage, part: _CleanedPart, framing: Framing
+) -> Nodule:
+    """Crop the likeliest nodule of a picture on which nothing is marked.
+
+    Without an outliner, and where it finds none, the nodule is the whole picture.
+    """
+    if framing.outliner is None:
+        return _build_nodule(image, part, crop_box=part.box, findings=(NO_ROI,))
+    rows, columns = part.pixels.shape
+    region = Box(x=0, y=0, width=columns, height=rows)
+    proposals = framing.outliner.propose(part.pixels, region)
+    if not proposals:
+        nodule = _build_nodule(
+            image, part, crop_box=part.box, findings=(NO_NODULE_FOUND,)
+        )
+        return replace(nodule, is_found=False)
+    roi = proposals[0].shifted(right=part.box.x, down=part.box.y)
+    findings: tuple[Finding, ...] = (NODULE_PROPOSED,)
+    if len(proposals) > 1:
+        findings = (*findings, _other_proposals(len(proposals) - 1))
+    nodule = _build_nodule(
+        image,
+        part,
+        crop_box=roi.bounds.expand(framing.margin, part.box),
+        roi=roi,
+        size_mm=_calibrated_diameter_mm(image, roi),
+        findings=findings,
+        has_outline=True,
+    )
+    return replace(nodule, roi=roi, roi_source=RoiSource.NETWORK)
+
+
+def _outlined(roi: Roi, part: _CleanedPart, framing: Framing) -> Roi:
+    """Return the outline that is read for an ROI, in pixels of the image."""
+    if framing.outliner is None:
+        return roi
+    left, top, width, height = roi.real_box
+    box = (left - part.box.x, top - part.box.y, width, height)
+    traced = framing.outliner.trace(part.pixels, box)
+    return traced.shifted(right=part.box.x, down=part.box.y)
 
 
 def _crop_roi(
@@ -145,14 +229,16 @@ def _crop_roi(
     roi.check_inside(width=image_box.width, height=image_box.height)
     search_margin = framing.margin + MARK_SEARCH_MARGIN
     part = _remove_marks(image, roi.bounds.expand(search_margin, image_box))
-    return _build_nodule(
+    outline = _outlined(roi, part, framing)
+    nodule = _build_nodule(
         image,
         part,
-        crop_box=roi.bounds.expand(framing.margin, image_box),
-        roi=roi,
+        crop_box=outline.bounds.expand(framing.margin, part.box),
+        roi=outline,
         size_mm=_calibrated_diameter_mm(image, roi),
-        has_outline=roi.polygon is not None,
+        has_outline=outline.polygon is not None,
     )
+    return replace(nodule, roi=outline, roi_source=RoiSource.READER)
 
 
 def _remove_marks(image: UltrasoundImage, box: Box) -> _CleanedPart:
@@ -201,6 +287,16 @@ def _calibrated_diameter_mm(image: UltrasoundImage, roi: Roi) -> float | None:
     """
     spacing_mm = image.spacing_at(roi.bounds)
     return diameter_mm(roi, spacing_mm) if spacing_mm else None
+
+
+def _other_proposals(count: int) -> Finding:
+    others = "1 other place" if count == 1 else f"{count} other places"
+    return Finding(
+        "several-proposals",
+        f"SERA found what may be a nodule in {others} too, and read the likeliest one. "
+        "Send each nodule with a box of its own.",
+        {"others": count},
+    )
 
 
 def _marks_removed(mark_count: int, has_dots: bool) -> Finding:

@@ -63,12 +63,14 @@ class NoduleMask:
     inside : (height, width) bool, True inside a nodule; it may be empty
     roi : the outline of the largest component; None if the mask is empty, as some masks of public
         data sets are
+    other_rois : outlines of the other components that are large enough for a nodule
     findings : what the user of a result must know about the mask
     """
 
     inside: Inside
     roi: Roi | None
     findings: tuple[Finding, ...] = ()
+    other_rois: tuple[Roi, ...] = ()
 
 
 def read_mask(
@@ -104,8 +106,13 @@ def read_mask(
         inside, findings = _inside(samples, _is_lossy(data, image_format))
     if not inside.any():
         return NoduleMask(inside=inside, roi=None, findings=(*findings, MASK_EMPTY))
-    roi, shape_findings = nodule_of(inside)
-    return NoduleMask(inside=inside, roi=roi, findings=(*findings, *shape_findings))
+    nodule = nodule_of(inside)
+    return NoduleMask(
+        inside=inside,
+        roi=nodule.roi,
+        findings=(*findings, *nodule.findings),
+        other_rois=nodule.other_rois,
+    )
 
 
 def _format(data: bytes) -> str:

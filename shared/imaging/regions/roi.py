@@ -21,6 +21,8 @@ MAX_COORDINATE_PX = 1e6
 SUBPIXEL_BITS = 4
 
 Point = tuple[float, float]
+RealBox = tuple[float, float, float, float]
+"""Left, top, width and height in pixels; not necessarily whole ones."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Roi:
     polygon : points (x, y)
     """
 
-    box: tuple[float, float, float, float] | None = None
+    box: RealBox | None = None
     polygon: tuple[Point, ...] | None = None
 
     @classmethod
@@ -107,6 +109,21 @@ class Roi:
             bottom = math.floor(max(ys)) + 1
         return Box(x=left, y=top, width=right - left, height=bottom - top)
 
+    @property
+    def real_box(self) -> RealBox:
+        """The box itself, or the smallest box of whole pixels around the polygon."""
+        if self.box:
+            return self.box
+        bounds = self.bounds
+        return bounds.x, bounds.y, bounds.width, bounds.height
+
+    def shifted(self, right: float, down: float) -> "Roi":
+        """Return the ROI moved by this many pixels."""
+        if self.box:
+            x, y, width, height = self.box
+            return Roi(box=(x + right, y + down, width, height))
+        return Roi(polygon=tuple((x + right, y + down) for x, y in self._corners))
+
     def check_inside(self, width: int, height: int) -> None:
         """Check that the ROI lies inside an image of `width` x `height` pixels.
 
@@ -176,9 +193,7 @@ class Roi:
             )
 
 
-def _ellipse(
-    box: tuple[float, float, float, float], crop_box: Box
-) -> NDArray[np.bool_]:
+def _ellipse(box: RealBox, crop_box: Box) -> NDArray[np.bool_]:
     """Return the pixels of a crop whose centre is in the ellipse that a box encloses."""
     left, top, width, height = box
     columns = crop_box.x + np.arange(crop_box.width) + 0.5

@@ -99,7 +99,11 @@ def fit_fuser(rule: FusionRule, probabilities: Scores, malignant: Labels) -> Fus
 
 
 def fuse_out_of_fold(
-    rule: FusionRule, scores: Sequence[Scores], malignant: Labels, folds: Sequence[Fold]
+    rule: FusionRule,
+    scores: Sequence[Scores],
+    malignant: Labels,
+    folds: Sequence[Fold],
+    presented: Sequence[Scores] | None = None,
 ) -> Scores:
     """Compute the fused out-of-fold scores (N,).
 
@@ -108,13 +112,16 @@ def fuse_out_of_fold(
     Parameters
     ----------
     scores : out-of-fold scores (N,) of each component
+    presented : out-of-fold scores (N,) of each component for other views of the same images, which
+        are fused instead; the calibration and the weights still come from `scores`
     """
+    fused_scores = scores if presented is None else presented
     fused = np.zeros(len(malignant))
     for fold in folds:
         labels = malignant[fold.training]
         sigmoids = [fit_sigmoid(values[fold.training], labels) for values in scores]
         training = _calibrated(sigmoids, scores, fold.training)
-        test = _calibrated(sigmoids, scores, fold.test)
+        test = _calibrated(sigmoids, fused_scores, fold.test)
         fuser = fit_fuser(rule, training, labels)
         fused[fold.test] = fuser.fuse(test)
     return fused

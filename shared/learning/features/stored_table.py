@@ -7,7 +7,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Self
 
-from shared.imaging.regions.crop import Framing
 from shared.learning.errors import StoredTableMissing
 from shared.learning.features.cache import FeatureCache
 from shared.learning.features.extractors import Array
@@ -16,6 +15,7 @@ from shared.learning.features.table import (
     SkippedImage,
     memory_mapped_rows,
 )
+from shared.learning.samples.nodules import NoduleReader
 from shared.learning.samples.sample import Sample
 
 CHUNK_ROWS = 1024
@@ -25,17 +25,20 @@ CHUNK_ROWS = 1024
 class StoredTable:
     """A stored feature table.
 
-    Its key covers the images, the framing and the extractors, so an entry never becomes outdated.
+    Its key covers the images, how nodules are cut out, and the extractors, so an entry never becomes outdated.
     """
 
     key: str
 
     @classmethod
-    def store(cls, table: FeatureTable, cache: FeatureCache, framing: Framing) -> Self:
+    def store(
+        cls, table: FeatureTable, cache: FeatureCache, nodules: NoduleReader
+    ) -> Self:
         """Put a table into the cache."""
         sample_keys = [sample.key for sample in table.samples]
         skipped = [asdict(image) for image in table.skipped]
-        facts = [sample_keys, skipped, table.digests, str(framing)]
+        nodule_keys = [nodules.key(sample) for sample in table.samples]
+        facts = [sample_keys, skipped, table.digests, nodule_keys]
         key = f"tables/{hashlib.sha256(json.dumps(facts).encode()).hexdigest()}"
         for index, values in enumerate(table.features):
             for chunk, start in enumerate(range(0, len(values), CHUNK_ROWS)):

@@ -15,10 +15,10 @@ from numpy.typing import NDArray
 from shared.domain.messages import Message
 from shared.errors import SeraError
 from shared.imaging.image import Nodule
-from shared.imaging.regions.crop import Framing
 from shared.learning.features.cache import FeatureCache
 from shared.learning.features.extractors import Array, Extractor
 from shared.learning.progress import ProgressCallback
+from shared.learning.samples.nodules import NoduleReader
 from shared.learning.samples.sample import Sample
 
 BATCH_IMAGES = 32
@@ -65,7 +65,7 @@ def gather_features(
     samples: Sequence[Sample],
     extractors: Sequence[Extractor],
     cache: FeatureCache,
-    framing: Framing,
+    nodules: NoduleReader,
     progress: ProgressCallback,
     folder: Path,
 ) -> FeatureTable:
@@ -74,7 +74,7 @@ def gather_features(
     Images whose features are in the cache are not loaded. Rows are written to files in `folder`, so
     that memory does not grow with the data set.
     """
-    extraction = _CachedExtraction(extractors, cache, framing)
+    extraction = _CachedExtraction(extractors, cache, nodules)
     readable: list[Sample] = []
     skipped: list[SkippedImage] = []
     with ExitStack() as open_files:
@@ -103,7 +103,7 @@ def precompute_features(
     samples: Sequence[Sample],
     extractors: Sequence[Extractor],
     cache: FeatureCache,
-    framing: Framing,
+    nodules: NoduleReader,
     progress: ProgressCallback,
 ) -> tuple[int, list[SkippedImage]]:
     """Put missing features into the cache.
@@ -112,7 +112,7 @@ def precompute_features(
     -------
     the number of images that were computed, and the images that cannot be read
     """
-    extraction = _CachedExtraction(extractors, cache, framing)
+    extraction = _CachedExtraction(extractors, cache, nodules)
     computed = 0
     skipped: list[SkippedImage] = []
     for batch in _batches(samples, skipped, progress):
@@ -157,11 +157,14 @@ class _CachedExtraction:
     """Extracts features, except those that are in the cache already."""
 
     def __init__(
-        self, extractors: Sequence[Extractor], cache: FeatureCache, framing: Framing
+        self,
+        extractors: Sequence[Extractor],
+        cache: FeatureCache,
+        nodules: NoduleReader,
     ) -> None:
         self._extractors = extractors
         self._cache = cache
-        self._framing = framing
+        self._nodules = nodules
 
     def vectors(self, batch: Sequence[Sample]) -> list[Vectors | SeraError]:
         """Return the vectors or the error of each sample."""
@@ -188,12 +191,25 @@ class _CachedExtraction:
         self, batch: Sequence[Sample], cached: Mapping[str, Vectors | None]
     ) -> list[tuple[Sample, Vectors | SeraError]]:
         missing = [sample for sample in batch if cached[sample.key] is None]
-        outcomes = compute_vectors(self._extractors, map(_load_nodule, missing))
+        outcomes = compute_vectors(self._extractors, map(self._load, missing))
         results = list(zip(missing, outcomes, strict=True))
         for sample, outcome in results:
             if not isinstance(outcome, SeraError):
                 self._put(sample, outcome)
         return results
+
+    def _load(self, sample: Sample) -> Nodule | SeraError:
+        """Load the nodule of a sample, or return the error of its image.
+
+        A retryable error, such as an unavailable engine, is not caused by the image. It ends the
+        fit.
+        """
+        try:
+            return self._nodules.nodule(sample)
+        except SeraError as error:
+            if error.retryable:
+                raise
+            return error
 
     def _get_cached(self, sample: Sample) -> Vectors | None:
         """Return the sample's vectors, if those of every extractor are in the cache."""
@@ -211,7 +227,8 @@ class _CachedExtraction:
             self._cache.put(key, vector.astype("<f4").tobytes())
 
     def _key(self, sample: Sample, extractor: Extractor) -> str:
-        return f"features/{sample.key}/{self._framing}/{extractor.digest}"
+        nodule_key = self._nodules.key(sample)
+        return f"features/{sample.key}/{nodule_key}/{extractor.digest}"
 
 
 def compute_vectors(
@@ -246,19 +263,6 @@ def _prepare(
     try:
         return [extractor.prepare(nodule) for extractor in extractors]
     except SeraError as error:
-        return error
-
-
-def _load_nodule(sample: Sample) -> Nodule | SeraError:
-    """Load the nodule of a sample, or return the error of its image.
-
-    A retryable error, such as an unavailable engine, is not caused by the image. It ends the fit.
-    """
-    try:
-        return sample.load()
-    except SeraError as error:
-        if error.retryable:
-            raise
         return error
 
 

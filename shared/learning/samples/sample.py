@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from shared.imaging.image import Nodule
+from shared.imaging.regions.crop import Framing, crop
+from shared.imaging.regions.marked_image import MarkedImage
 from shared.learning.errors import GroupInTrainAndTest, SingleClass
 
 
@@ -16,16 +18,21 @@ class Sample:
     key : identity of the image's bytes and of its ROI, such as their hashes; part of the key of a
         cached feature
     malignant : the label
-    load : decodes the image and cuts the nodule out as the recipe says; may raise a `SeraError`
+    read : decodes the image and what is marked on it; may raise a `SeraError`
     patient : the patient, whose images must not be split; None if unknown
     site : hospital, None if unknown
     """
 
     key: str
     malignant: bool
-    load: Callable[[], Nodule]
+    read: Callable[[], MarkedImage]
     patient: str | None = None
     site: str | None = None
+
+    def load(self, framing: Framing) -> Nodule:
+        """Decode the image and crop the nodule; may raise a `SeraError`."""
+        marked = self.read()
+        return crop(marked.image, marked.roi, framing)
 
     @property
     def group(self) -> str:

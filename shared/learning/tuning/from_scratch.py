@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from shared.domain.messages import Message
+from shared.imaging.regions.crop import Framing
 from shared.imaging.regions.normalise import to_input
 from shared.learning.features.cache import FeatureCache
 from shared.learning.features.extractors import PREPROCESSING_VERSION
@@ -94,10 +95,10 @@ def _draw_images(
     """Draw one grey channel of each image (N, 1, S, S), and return it with the labels (N,)."""
     mean = card.normalisation.mean
     std = card.normalisation.std
-    samples = phantom_samples(count, FIRST_SEED + seed * count, margin)
+    samples = phantom_samples(count, FIRST_SEED + seed * count)
     images = []
     for index, sample in enumerate(samples):
-        image = to_input(sample.load(), card.input_px, mean, std)
+        image = to_input(sample.load(Framing(margin)), card.input_px, mean, std)
         images.append(image[:1])
         message = Message("progress-phantoms", {"drawn": index + 1, "phantoms": count})
         progress("network", index / count / 2, message, {})

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from shared.imaging.image import Nodule
 from shared.imaging.regions.normalise import mask_square, to_square
+from shared.learning.samples.nodules import NoduleReader
 from shared.learning.samples.sample import Sample
 from shared.networks import NetworkCard
 
@@ -43,17 +44,20 @@ class ImageInputs:
     Parameters
     ----------
     samples : N readable images
+    nodules : how their nodules are cut out
     folder : for the files of the images, (S, S) grey each
     """
 
     def __init__(
         self,
         samples: Sequence[Sample],
+        nodules: NoduleReader,
         card: NetworkCard,
         device: torch.device,
         folder: Path,
     ) -> None:
         self._samples = samples
+        self._nodules = nodules
         self._card = card
         self._device = device
         self._folder = folder
@@ -101,7 +105,7 @@ class ImageInputs:
         shape = (len(self._samples), side, side)
         squares = np.memmap(self._folder / name, kind, "w+", shape=shape)
         for row, sample in enumerate(self._samples):
-            squares[row] = make_square(sample.load(), side)
+            squares[row] = make_square(self._nodules.nodule(sample), side)
         return squares
 
 

@@ -16,7 +16,6 @@ import torch
 
 from shared.domain.messages import Message
 from shared.engines import Engine
-from shared.imaging.regions.crop import Framing
 from shared.learning.classifiers.classifiers import Labels
 from shared.learning.features.cache import FeatureCache
 from shared.learning.features.extractors import (
@@ -26,6 +25,7 @@ from shared.learning.features.extractors import (
 )
 from shared.learning.features.table import BATCH_IMAGES
 from shared.learning.progress import ProgressCallback
+from shared.learning.samples.nodules import NoduleReader
 from shared.learning.samples.sample import Sample
 from shared.learning.tuning.hyperparameters import (
     Hyperparameters,
@@ -53,14 +53,14 @@ class TuningContext:
     Attributes
     ----------
     samples : readable images only
-    framing : the framing of the recipe
+    nodules : how their nodules are cut out
     engine : runs the tuned networks; tuning itself needs gradients and uses PyTorch
     """
 
     samples: list[Sample]
     cross_validation: CrossValidation
     plan: TuningPlan
-    framing: Framing
+    nodules: NoduleReader
     cache: FeatureCache
     engine: Engine
 
@@ -117,7 +117,7 @@ class NetworkTuning:
             "plan": asdict(context.plan),
             "data": cross_validation.fingerprint,
             "folds": hashlib.sha256(test_rows).hexdigest(),
-            "framing": str(context.framing),
+            "nodules": [context.nodules.key(sample) for sample in context.samples],
             "seed": cross_validation.seed,
         }
         text = json.dumps(facts, sort_keys=True)
@@ -186,6 +186,7 @@ class NetworkTuning:
             backbone=self._load_backbone(),
             features=self._features,
             samples=self._context.samples,
+            nodules=self._context.nodules,
             malignant=cross_validation.malignant,
             plan=self._context.plan,
             seed=cross_validation.seed,

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
+from shared.learning.samples.nodules import NoduleReader
 from shared.learning.samples.sample import Sample
 from shared.learning.tuning.errors import StageUnknown
 from shared.learning.tuning.hyperparameters import Hyperparameters
@@ -98,6 +99,7 @@ class Tuner:
     backbone : the pre-trained network, which is not changed
     features : its tuning, and the stages that are frozen
     samples : N readable images
+    nodules : how their nodules are cut out
     malignant : (N,) bool
     folder : for the files of the tuned layers' inputs
     """
@@ -107,6 +109,7 @@ class Tuner:
         backbone: Backbone,
         features: NetworkFeatures,
         samples: list[Sample],
+        nodules: NoduleReader,
         malignant: Flags,
         plan: TuningPlan,
         seed: int,
@@ -121,7 +124,9 @@ class Tuner:
         self._malignant = malignant
         self._pool = card.taps[card.embedding].pool
         frozen_stages, self._tuned_stages = backbone.split_stages(features)
-        self._images = ImageInputs(samples, card, device, folder)
+        self._images = ImageInputs(
+            samples, nodules=nodules, card=card, device=device, folder=folder
+        )
         self._inputs: LayerInputs = self._images
         if frozen_stages:
             pool = None if self._tuned_stages else self._pool

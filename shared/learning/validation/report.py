@@ -59,6 +59,7 @@ def decide_out_of_fold(
     malignant: Labels,
     folds: Sequence[Fold],
     choose_cutoff: Callable[[Scores, Labels], float] = youden_cutoff,
+    presented: Scores | None = None,
 ) -> Labels:
     """Return flags (N,) of the images that are called malignant.
 
@@ -67,9 +68,12 @@ def decide_out_of_fold(
     Parameters
     ----------
     choose_cutoff : computes a cut-off from scores and labels; Youden's by default
+    presented : (N,) scores of other views of the same images, which are decided instead; the
+        cut-off still comes from `scores`
     """
+    decided_scores = scores if presented is None else presented
     decisions = np.zeros(len(scores), bool)
     for fold in folds:
         cutoff = choose_cutoff(scores[fold.training], malignant[fold.training])
-        decisions[fold.test] = scores[fold.test] >= cutoff
+        decisions[fold.test] = decided_scores[fold.test] >= cutoff
     return decisions

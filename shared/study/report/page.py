@@ -26,6 +26,7 @@ from shared.study.report.figures import (
 )
 from shared.study.report.plots import draw_all
 from shared.study.report.published import published_table
+from shared.study.report.roi_kinds import roi_kinds_table
 from shared.study.report.sites_out import sites_out_table
 from shared.study.report.tables import (
     READING_GUIDE,
@@ -156,6 +157,7 @@ def _figure_tables(study: Study) -> list[Table]:
         agreement_table(study),
         site_table(study),
         sites_out_table(study),
+        roi_kinds_table(study),
         published_table(study),
     ]
 

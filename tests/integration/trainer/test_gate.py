@@ -39,7 +39,7 @@ def bundles(first_bundle, tmp_path_factory) -> list[Bundle]:
     second_folder = tmp_path_factory.mktemp("bundles") / "second"
     weights = WeightsFinder(None, Path("nowhere"), download=False)
     recipe = read_recipe(SMALL_RECIPE | {"roi": {"margin": 0.3}})
-    second = fit(phantom_samples(24, 0, 0.3), recipe, weights, seed=1)
+    second = fit(phantom_samples(24, 0), recipe, weights, seed=1)
     save(second, second_folder, synthetic=True)
     return [load(first_bundle), load(second_folder)]
 

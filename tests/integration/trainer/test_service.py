@@ -102,7 +102,7 @@ def test_a_damaged_or_swapped_cache_entry_is_computed_again(
 def test_a_sample_is_cropped_by_its_mask(objects, ledger, version):
     with ledger.system_session("test") as session:
         rows = session.versions.images(version.id)
-    nodule = make_samples(rows, objects, Framing(0.1))[0].load()
+    nodule = make_samples(rows, objects)[0].load(Framing(0.1))
     assert nodule.has_outline
     assert nodule.pixels.shape < (128, 128)
     assert 0 < nodule.mask.mean() < 1

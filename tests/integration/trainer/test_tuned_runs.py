@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from services.trainer.samples import make_samples, outlined_share
+from services.trainer.samples import make_samples, resolve_recipe
 from shared.domain.training.states import RunState, Split, StepKind
-from shared.learning import fit, recipe_framing
+from shared.learning import fit
 from shared.networks import WeightsFinder
 from shared.recipes import load_recipe
 from tests.integration.trainer.conftest import phantom_rows
@@ -92,9 +92,9 @@ def test_two_trainers_share_a_run_and_make_the_model_of_one_fit(
         "tuning/1-squeezenet/1",
         "tuning/1-squeezenet/final",
     ]
-    run_recipe = load_recipe(recipe).with_calipers(outlined_share(images))
+    run_recipe = resolve_recipe(load_recipe(recipe), images)
     run_recipe = run_recipe.with_folds(2)
-    samples = make_samples(images, objects, recipe_framing(run_recipe))
+    samples = make_samples(images, objects)
     model = fit(samples, run_recipe, weights)
     assert run.metrics == pytest.approx(dict(model.metrics), abs=1e-6)
     epochs = [

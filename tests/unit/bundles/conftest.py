@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from shared.bundles import save
+from shared.imaging import Framing
 from shared.imaging.image import Nodule
 from shared.learning import FittedModel, phantom_samples
 from tests.support.builders import small_model
@@ -24,4 +25,4 @@ def saved(
 
 @pytest.fixture(scope="session")
 def nodules() -> list[Nodule]:
-    return [sample.load() for sample in phantom_samples(6, 700, 0.1)]
+    return [sample.load(Framing(0.1)) for sample in phantom_samples(6, 700)]

@@ -1,5 +1,6 @@
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from shared.cases.result import CaseFacts, HospitalSettings, ModelFacts, make_result
@@ -9,8 +10,9 @@ from shared.domain.results.model_reference import GateStanding, ModelReference
 from shared.domain.results.prediction import Component, Prediction, Verdict
 from shared.domain.results.rates import CutoffRates, Rate, RateSource
 from shared.domain.results.result import Timings
+from shared.domain.results.roi_source import RoiSource
 from shared.guidelines import DEFAULT_RULE, RULES
-from shared.imaging import Box
+from shared.imaging import Nodule, Roi
 from shared.statistics import OperatingPoint, Proportion, Sigmoid
 
 ON_IMAGE = Finding("roi-absent", "No ROI was given.")
@@ -25,7 +27,7 @@ PREDICTION = Prediction(
     benign_p=0.02,
     malignant_p=0.6,
 )
-CASE = CaseFacts(size_mm=14.5, measured_mm=None, found_roi=None, findings=(ON_IMAGE,))
+CASE = CaseFacts(size_mm=14.5, measured_mm=None, roi=None, findings=(ON_IMAGE,))
 SETTINGS = HospitalSettings(prevalence=0.5, fna_rule=DEFAULT_RULE)
 MODEL = ModelFacts(
     reference=ModelReference(name="light", version=2, digest="d" * 64),
@@ -118,10 +120,21 @@ def test_each_warning_code_occurs_once():
     assert codes(result_of(prediction=prediction)) == ["roi-absent"]
 
 
-def test_the_roi_between_calipers_is_in_pixels():
-    result = result_of(case=replace(CASE, found_roi=Box(1, 2, 30, 40)))
-    assert (result.roi.box, result.roi.source) == ((1, 2, 30, 40), "calipers")
-    assert result_of().roi is None
+@pytest.mark.parametrize("source", RoiSource)
+def test_the_result_says_what_was_read_and_whose_it_was(source):
+    triangle = Roi(polygon=((1, 2), (30, 2), (1, 41)))
+    pixels = np.zeros((40, 30), np.uint8)
+    nodule = Nodule(pixels, pixels > 0, roi=triangle, roi_source=source)
+    result = result_of(case=CaseFacts.from_nodule(nodule, size_mm=None))
+    assert result.roi.box == (1, 2, 30, 40)
+    assert result.roi.source is source
+    assert result.roi.polygon == triangle.polygon
+
+
+def test_of_a_whole_picture_no_region_is_stated():
+    pixels = np.zeros((40, 30), np.uint8)
+    case = CaseFacts.from_nodule(Nodule(pixels, pixels > 0), size_mm=None)
+    assert result_of(case=case).roi is None
 
 
 def test_an_image_unlike_the_training_images_is_referred():

@@ -10,8 +10,8 @@ from shared.cases.result import advise, risk_at
 from shared.domain.results.model_reference import GateStanding, ModelReference
 from shared.domain.results.result import Result
 from shared.guidelines import DEFAULT_RULE
-from shared.imaging import Framing, Roi
-from shared.imaging.files import read_nodule
+from shared.imaging import Framing, Nodule, Roi, crop
+from shared.imaging.files import read_marked_image
 from shared.phantoms import draw
 from tests.support.builders import encode
 
@@ -41,12 +41,17 @@ def images(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+def cut_nodule(path: Path, mask: Path | None = None, roi: Roi | None = None) -> Nodule:
+    marked = read_marked_image(path, mask=mask, roi=roi)
+    return crop(marked.image, marked.roi, Framing(0.1))
+
+
 def test_json_holds_each_result_in_the_order_given(sera, bundle, images):
     names = [str(images / name) for name in ("2.png", "0.png")]
     code, stdout, _ = sera("predict --json --size-mm 14.5 --bundle", bundle, *names)
     answers = json.loads(stdout)
     loaded = load(bundle)
-    nodules = [read_nodule(Path(name), framing=Framing(0.1)) for name in names]
+    nodules = [cut_nodule(Path(name)) for name in names]
     assert code == 0
     assert [answer.pop("image") for answer in answers] == names
     for answer, expected in zip(answers, loaded.predict(nodules), strict=True):
@@ -140,7 +145,7 @@ def test_a_manifest_gives_images_and_masks_after_those_named(sera, bundle, image
     code, stdout, _ = sera("predict --json", images / "0.png", *options)
     named, masked, broken, repeated = json.loads(stdout)
     outlined = load(bundle).predict(
-        [read_nodule(images / "2.png", mask=images / "mask2.png", framing=Framing(0.1))]
+        [cut_nodule(images / "2.png", mask=images / "mask2.png")]
     )[0]
     assert code == 1
     assert [answer["image"] for answer in (named, masked, broken, repeated)] == [
@@ -160,7 +165,7 @@ def test_a_manifest_gives_the_roi(sera, bundle, images):
     options = ("--manifest", images / "rois.csv", "--json")
     code, stdout, _ = sera("predict", "--bundle", bundle, *options)
     boxed, broken = json.loads(stdout)
-    nodule = read_nodule(images / "0.png", roi=roi, framing=Framing(0.1))
+    nodule = cut_nodule(images / "0.png", roi=roi)
     [expected] = load(bundle).predict([nodule])
     assert (code, broken["error"]["code"]) == (1, "roi-invalid")
     assert boxed["score"] == pytest.approx(expected.score, abs=1e-6)

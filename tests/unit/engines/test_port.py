@@ -16,6 +16,7 @@ from shared.bundles import load, save
 from shared.bundles.explanations.explanation import explain, occlusion_map
 from shared.bundles.golden_cases import TOLERANCE
 from shared.engines import ENGINES, EagerEngine, Engine, Features, Precision
+from shared.imaging import Framing
 from shared.imaging.image import Nodule
 from shared.learning import FittedModel, build_extractor, fit, phantom_samples
 from shared.learning.features.extractors import NetworkExtractor, engine_facts
@@ -94,7 +95,7 @@ def test_the_caller_may_change_the_returned_features(network, images, engine_cla
 
 @pytest.fixture(scope="module")
 def nodules() -> list[Nodule]:
-    return [sample.load() for sample in phantom_samples(6, 700, 0.1)]
+    return [sample.load(Framing(0.1)) for sample in phantom_samples(6, 700)]
 
 
 @pytest.fixture(scope="module")
@@ -112,7 +113,7 @@ def scores(model, nodules) -> list[float]:
 def test_an_engine_fits_a_model(nodules, engine_class):
     engine = WatchedEngine(engine_class())
     model = fit(
-        phantom_samples(24, 0, 0.1),
+        phantom_samples(24, 0),
         read_recipe(SMALL_RECIPE),
         NO_WEIGHTS,
         engine=engine,

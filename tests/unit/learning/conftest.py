@@ -42,4 +42,4 @@ def no_weights() -> WeightsFinder:
 @pytest.fixture(scope="session")
 def model(recipe: Recipe, no_weights: WeightsFinder) -> FittedModel:
     """Fitted on 40 phantoms."""
-    return fit(phantom_samples(40, 0, recipe.roi.margin), recipe, no_weights)
+    return fit(phantom_samples(40, 0), recipe, no_weights)

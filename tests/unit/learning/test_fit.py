@@ -14,6 +14,7 @@ from shared.learning import (
     fingerprint,
     fit,
     phantom_samples,
+    recipe_framing,
 )
 from shared.networks import WeightsMissing
 from shared.recipes import load_recipe, read_recipe
@@ -21,7 +22,7 @@ from shared.recipes import load_recipe, read_recipe
 
 @pytest.fixture(scope="module")
 def nodules(recipe):
-    return [sample.load() for sample in phantom_samples(10, 500, recipe.roi.margin)]
+    return [sample.load(recipe_framing(recipe)) for sample in phantom_samples(10, 500)]
 
 
 def test_a_batch_gives_each_nodule_the_answer_it_gets_alone(model, nodules):
@@ -114,7 +115,7 @@ def test_patients_and_sites_are_counted_where_they_are_named(formulas, no_weight
         replace(sample, patient=f"p{index // 2}", site="north" if index < 10 else None)
         if index < 30
         else sample
-        for index, sample in enumerate(phantom_samples(40, 0, formulas.roi.margin))
+        for index, sample in enumerate(phantom_samples(40, 0))
     ]
     training = fit(named, formulas, no_weights).training
     assert (training.patients, training.groups) == (15, 25)
@@ -122,7 +123,7 @@ def test_patients_and_sites_are_counted_where_they_are_named(formulas, no_weight
 
 
 def test_the_same_seed_gives_the_same_model(model, recipe, no_weights, nodules):
-    refitted = fit(phantom_samples(40, 0, recipe.roi.margin), recipe, no_weights)
+    refitted = fit(phantom_samples(40, 0), recipe, no_weights)
     assert refitted.metrics == pytest.approx(dict(model.metrics))
     assert [p.score for p in refitted.predict(nodules)] == pytest.approx(
         [p.score for p in model.predict(nodules)]
@@ -137,14 +138,14 @@ def test_progress_ends_each_stage_at_one(recipe, no_weights):
         assert str(message) != message.code, "its text needs other facts"
         fractions[stage] = fraction
 
-    fit(phantom_samples(24, 0, recipe.roi.margin), recipe, no_weights, progress=record)
+    fit(phantom_samples(24, 0), recipe, no_weights, progress=record)
     assert fractions == {"network": 1, "features": 1, "readers": 1, "final": 1}
 
 
 def test_declared_members_alone_take_part(formulas, no_weights, nodules):
     fusion = {"members": ["handcrafted/svm"], "rule": "mean"}
     declared = read_recipe({**formulas.as_table(), "fusion": fusion})
-    (prediction,) = fit(phantom_samples(24, 0, 0.1), declared, no_weights).predict(
+    (prediction,) = fit(phantom_samples(24, 0), declared, no_weights).predict(
         nodules[:1]
     )
     assert [
@@ -153,9 +154,7 @@ def test_declared_members_alone_take_part(formulas, no_weights, nodules):
 
 
 def test_one_class_alone_is_refused_before_any_work(recipe, no_weights):
-    benign = [
-        replace(sample, malignant=False) for sample in phantom_samples(10, 0, 0.1)
-    ]
+    benign = [replace(sample, malignant=False) for sample in phantom_samples(10, 0)]
     with pytest.raises(SingleClass, match="10 labelled images are benign"):
         fit(benign, recipe, no_weights)
 
@@ -166,7 +165,7 @@ def test_too_few_patients_are_refused(recipe, no_weights):
     )
     one_patient_per_class = [
         replace(sample, patient=f"p{sample.malignant}")
-        for sample in phantom_samples(24, 0, 0.1)
+        for sample in phantom_samples(24, 0)
     ]
     with pytest.raises(TooFewSamples):
         fit(one_patient_per_class, formula_only, no_weights)
@@ -174,7 +173,7 @@ def test_too_few_patients_are_refused(recipe, no_weights):
 
 def test_missing_weights_are_named(no_weights):
     with pytest.raises(WeightsMissing, match="squeezenet"):
-        fit(phantom_samples(4, 0, 0.1), load_recipe("light"), no_weights)
+        fit(phantom_samples(4, 0), load_recipe("light"), no_weights)
 
 
 def sample(key: str, patient: str | None = None, site: str | None = None) -> Sample:

@@ -47,7 +47,7 @@ def weights(tmp_path_factory, filled) -> WeightsFinder:
 
 
 def samples_of_two_sites() -> list[Sample]:
-    samples = phantom_samples(COUNT, 300, 0.1)
+    samples = phantom_samples(COUNT, 300)
     return [
         replace(sample, site="north" if number < COUNT // 2 else "south")
         for number, sample in enumerate(samples)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from torch import nn
 
+from shared.imaging import Framing
 from shared.imaging.regions.normalise import to_input
 from shared.learning import phantom_samples
 from shared.networks import (
@@ -85,9 +86,12 @@ def two_phantoms(card: NetworkCard) -> torch.Tensor:
     """(2, 4, S, S): one benign, one malignant, each with its outline."""
     side = card.input_px
     inputs = []
-    for sample in phantom_samples(2, 0, 0.15):
+    for sample in phantom_samples(2, 0):
         image = to_input(
-            sample.load(), side, card.normalisation.mean, card.normalisation.std
+            sample.load(Framing(0.15)),
+            side,
+            card.normalisation.mean,
+            card.normalisation.std,
         )
         mask = np.zeros((1, side, side), np.float32)
         mask[:, side // 4 : -side // 4, side // 4 : -side // 4] = 1

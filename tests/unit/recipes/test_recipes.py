@@ -1,4 +1,5 @@
 import json
+import re
 
 import pytest
 
@@ -251,3 +252,30 @@ def test_calipers_give_the_roi_if_most_training_images_had_an_roi(
         }
     )
     assert recipe.with_calipers(outlined_share).roi.calipers == resolved
+
+
+OUTLINE = {"encoder": "sera_tiny", "deepest": "block4", "frozen": ""}
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"folds": 1}, "outline.folds"),
+        ({"epochs": 0}, "outline.epochs"),
+        ({"boxes": 0.8, "loose_boxes": 0.3}, "outline.boxes"),
+        ({"colour": 1}, "outline.colour"),
+    ],
+)
+def test_an_outline_section_is_checked(table, changes, key):
+    with pytest.raises(RecipeInvalid, match=re.escape(key)):
+        read_recipe(table | {"outline": OUTLINE | changes})
+
+
+@pytest.mark.parametrize(
+    ("masks", "images", "is_kept"),
+    [(40, 60, True), (39, 60, False), (100, 300, False), (320, 320, True)],
+)
+def test_outlines_are_learnt_from_enough_masks(table, masks, images, is_kept):
+    recipe = read_recipe(table | {"outline": OUTLINE})
+    kept = recipe.with_outlines(masks=masks, images=images).outline
+    assert (kept is not None) == is_kept

@@ -210,7 +210,7 @@ def test_the_final_model_is_saved_and_loaded_with_its_tuned_network(
     _, model = outcome
     save(model, tmp_path / "bundle", synthetic=True)
     nodules = [
-        sample.load() for sample in folder.samples(recipe_framing(model.recipe))[:4]
+        sample.load(recipe_framing(model.recipe)) for sample in folder.samples()[:4]
     ]
     loaded = load(tmp_path / "bundle")
     assert [p.score for p in loaded.predict(nodules)] == pytest.approx(

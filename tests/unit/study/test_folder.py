@@ -20,7 +20,7 @@ def test_labelled_rows_become_samples_in_the_manifests_order(open_folder):
         ("a.png", False),
     ]
     assert folder.count_unlabelled == 1
-    first, second = folder.samples(Framing())
+    first, second = folder.samples()
     assert (first.group, first.site) == ("patient north/p1", "north")
     assert second.group == f"image {second.key}"
     assert folder.names_by_key == {first.key: "b.png", second.key: "a.png"}
@@ -28,7 +28,7 @@ def test_labelled_rows_become_samples_in_the_manifests_order(open_folder):
 
 def test_a_sample_is_cut_out_by_its_mask_with_the_margin(open_folder):
     folder = open_folder("image,malignant,mask\na.png,1,mask.png\n")
-    close, wide = (folder.samples(Framing(margin))[0].load() for margin in (0.0, 0.2))
+    close, wide = (folder.samples()[0].load(Framing(margin)) for margin in (0.0, 0.2))
     assert close.has_outline
     assert close.pixels.shape < wide.pixels.shape < (96, 96)
 
@@ -36,8 +36,8 @@ def test_a_sample_is_cut_out_by_its_mask_with_the_margin(open_folder):
 def test_an_empty_mask_counts_as_none(open_folder):
     nodule = (
         open_folder("image,malignant,mask\na.png,1,empty.png\n")
-        .samples(Framing())[0]
-        .load()
+        .samples()[0]
+        .load(Framing())
     )
     assert nodule.pixels.shape == (96, 96)
     assert not nodule.has_outline
@@ -50,7 +50,7 @@ def test_a_sample_is_cut_out_by_its_roi_if_the_mask_marks_nothing(open_folder):
     folder = open_folder(
         f"image,malignant,mask,roi\na.png,1,empty.png,{ROI}\nb.png,0,mask.png,{ROI}\n"
     )
-    boxed, masked = (sample.load() for sample in folder.samples(Framing()))
+    boxed, masked = (sample.load(Framing()) for sample in folder.samples())
     assert boxed.pixels.shape == (30, 40)
     assert masked.has_outline
     assert masked.pixels.shape != boxed.pixels.shape
@@ -58,18 +58,16 @@ def test_a_sample_is_cut_out_by_its_roi_if_the_mask_marks_nothing(open_folder):
 
 
 def test_an_roi_is_part_of_the_key_and_a_bad_one_is_named_by_its_line(open_folder):
-    [plain] = open_folder("image,malignant\na.png,1\n").samples(Framing())
-    [boxed] = open_folder(f"image,malignant,roi\na.png,1,{ROI}\n").samples(Framing())
+    [plain] = open_folder("image,malignant\na.png,1\n").samples()
+    [boxed] = open_folder(f"image,malignant,roi\na.png,1,{ROI}\n").samples()
     assert plain.key != boxed.key
     with pytest.raises(RowInvalid, match=r"line 3.*not JSON"):
         open_folder("image,malignant,roi\na.png,1,\nb.png,0,somewhere\n")
 
 
 def test_a_key_names_image_and_mask(open_folder):
-    plain = open_folder("image,malignant\na.png,1\nb.png,0\n").samples(Framing())
-    masked = open_folder("image,malignant,mask\na.png,1,mask.png\nb.png,0,\n").samples(
-        Framing()
-    )
+    plain = open_folder("image,malignant\na.png,1\nb.png,0\n").samples()
+    masked = open_folder("image,malignant,mask\na.png,1,mask.png\nb.png,0,\n").samples()
     assert plain[0].key != masked[0].key
     assert plain[1].key == masked[1].key
 
@@ -101,7 +99,7 @@ def test_two_nodules_of_one_image_stay_together_though_the_patient_is_unknown(
 ):
     first, second, third = open_folder(
         "image,malignant,mask\na.png,1,mask.png\na.png,0,\nb.png,0,\n"
-    ).samples(Framing())
+    ).samples()
     assert first.group == second.group != third.group
 
 

@@ -5,7 +5,6 @@ import cv2
 import numpy as np
 import pytest
 
-from shared.imaging import Framing
 from shared.learning import GroupInTrainAndTest
 from shared.study.errors import (
     FoldersAlike,
@@ -41,7 +40,7 @@ def test_each_folder_is_a_site_unless_its_rows_name_one(write_folder):
             "there", "image,malignant,patient,site\nc.png,1,7,\nd.png,0,9,x\n"
         ),
     )
-    samples = folder.samples(Framing())
+    samples = folder.samples()
     assert [sample.site for sample in samples] == ["here", "here", "there", "x"]
     assert [sample.group for sample in samples] == [
         "patient here/7",
@@ -69,7 +68,7 @@ def test_a_patient_of_one_site_in_two_folders_is_one_patient(write_folder):
         write_folder("first", manifest.format("a.png,1,P-7,North")),
         write_folder("second", manifest.format("b.png,1,p\N{EN DASH}7,NORTH ")),
     )
-    first, second = folder.samples(Framing())
+    first, second = folder.samples()
     assert first.group == second.group == "patient North/P-7"
 
 

@@ -119,7 +119,7 @@ def test_the_same_study_again_reads_no_image_and_computes_nothing(
     def no_image(*_: object, **__: object) -> None:
         raise AssertionError("an image was read again")
 
-    monkeypatch.setattr(folder_module, "read_nodule", no_image)
+    monkeypatch.setattr(folder_module, "read_marked_image", no_image)
     entries = {path.name for path in cache_folder.rglob("*") if path.is_file()}
     repeated = run(machines, recipe, cache_folder)
     assert {path.name for path in cache_folder.rglob("*") if path.is_file()} == entries
@@ -132,13 +132,13 @@ def test_each_image_is_read_once_for_all_folds_of_all_sites(
     machines, recipe, tmp_path, monkeypatch
 ):
     read_images: list[Path] = []
-    read = folder_module.read_nodule
+    read = folder_module.read_marked_image
 
     def count(image: Path, **options: object) -> object:
         read_images.append(image)
         return read(image, **options)
 
-    monkeypatch.setattr(folder_module, "read_nodule", count)
+    monkeypatch.setattr(folder_module, "read_marked_image", count)
     run(machines, recipe, tmp_path)
     assert len(read_images) == len(set(read_images)) == len(machines.images)
 

@@ -1,5 +1,6 @@
 """The page of a case: its progress while it waits, its result when it is read."""
 
+from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,7 @@ from services.api.web.page import (
 )
 from services.api.web.plots import case as plots_case
 from shared.domain.results.result import Result
+from shared.domain.results.roi_source import RoiSource
 from shared.domain.results.statement import SYNTHETIC_MODEL, statement_of
 from shared.domain.roles import Permission
 from shared.guidelines import TERMS_BY_FIELD, Focus
@@ -75,18 +77,38 @@ def permissions(visitor: Visitor) -> dict[str, bool]:
     }
 
 
+def _read_region(case: CaseView, result: Result) -> Mapping[str, Any] | None:
+    """Return the region that was read, as an ROI of the contract; None for the whole picture."""
+    if result.roi and result.roi.polygon:
+        return {"polygon": result.roi.polygon}
+    if case.roi:
+        return case.roi
+    return {"box": result.roi.box} if result.roi else None
+
+
+def _picture_hint(case: CaseView, result: Result) -> str:
+    """Return the name of the words that say whose outline is drawn over the image."""
+    if result.roi is None:
+        return "outlined" if case.roi else "plain"
+    if result.roi.source is RoiSource.CALIPERS:
+        return "found"
+    if result.roi.source is RoiSource.NETWORK:
+        return "proposed"
+    is_given = result.roi.polygon is None or (case.roi and "polygon" in case.roi)
+    return "outlined" if is_given else "traced"
+
+
 def result_facts(say: Translate, case: CaseView, result: Result) -> dict[str, Any]:
     """The result and its figures."""
-    caliper_roi = {"box": result.roi.box} if result.roi else None
     return {
         "result": result,
-        "caliper_roi": caliper_roi,
+        "picture_hint": _picture_hint(case, result),
         "statement": statement_of(result),
         "synthetic": result.warns(SYNTHETIC_MODEL),
         "model_warnings": sentences.model_warnings(say, result),
         "warnings": sentences.case_warnings(say, result),
         "scale": plots_case.risk_scale(say, result),
         "outline": plots_case.outline(
-            case.roi or caliper_roi, case.image["width"], case.image["height"]
+            _read_region(case, result), case.image["width"], case.image["height"]
         ),
     }

@@ -6,7 +6,7 @@ import { RoiCanvas } from "./roi.js";
 import { byId } from "./session.js";
 import { sentence, t } from "./words.js";
 
-const SHOWN_ELSEWHERE = new Set(["multi-frame", "roi-from-calipers"]);
+const SHOWN_ELSEWHERE = new Set(["multi-frame", "roi-from-calipers", "nodule-proposed"]);
 const SIDES = ["x", "y", "width", "height"];
 
 export class Picture {

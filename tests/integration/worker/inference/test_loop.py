@@ -4,7 +4,7 @@ from pydicom import examples
 
 from shared.domain.jobs import JobState, Reason
 from shared.domain.results.model_reference import GateStanding
-from shared.domain.results.result import RoiSource
+from shared.domain.results.roi_source import RoiSource
 from shared.errors import Unavailable
 from shared.guidelines import RULES
 from shared.imaging.photos import rectify_photo

@@ -11,7 +11,8 @@ from services.api.reports.facts import PrintRecord, Report
 from services.api.reports.layout import pdf
 from services.api.reports.zones import zone_named
 from shared.domain.results.findings import Finding
-from shared.domain.results.result import FoundRoi, RoiSource
+from shared.domain.results.result import ReadRoi
+from shared.domain.results.roi_source import RoiSource
 from shared.guidelines import (
     DESCRIPTORS_EXAMPLE,
     descriptors_to_json,
@@ -94,7 +95,7 @@ def test_a_report_uses_the_time_zone_of_the_request(plain):
 
 
 def test_without_an_outline_the_roi_of_the_calipers_is_drawn(pictured):
-    roi = FoundRoi(box=(40, 30, 180, 160), source=RoiSource.CALIPERS)
+    roi = ReadRoi(box=(40, 30, 180, 160), source=RoiSource.CALIPERS)
     assert pdf(replace(with_picture(None), result=result(roi=roi))) != pictured
 
 

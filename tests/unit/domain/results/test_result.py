@@ -10,7 +10,8 @@ from services.api.reader_studies.schemas import AidedView
 from shared.domain.results.findings import Finding
 from shared.domain.results.fna import FnaAdvice
 from shared.domain.results.prediction import Verdict
-from shared.domain.results.result import FoundRoi, Result, RoiSource
+from shared.domain.results.result import ReadRoi, Result
+from shared.domain.results.roi_source import RoiSource
 from tests.support.builders import result
 
 PARTS = (
@@ -18,12 +19,16 @@ PARTS = (
     "FnaAdvice",
     "Conformal",
     "Component",
-    "FoundRoi",
+    "ReadRoi",
     "Finding",
     "ModelReference",
 )
 WITH_ALL = result(
-    roi=FoundRoi(box=(1, 2, 30, 40), source=RoiSource.CALIPERS),
+    roi=ReadRoi(
+        box=(1, 2, 30, 40),
+        source=RoiSource.CALIPERS,
+        polygon=((1.0, 2.0), (30.0, 2.5), (4.0, 41.0)),
+    ),
     warnings=(
         Finding(
             "size-differs", "They differ.", {"size_mm": 9.5, "case": "a", "dots": True}

@@ -23,6 +23,8 @@ from shared.domain.training.steps import (
     GateOutcome,
     NetworkArguments,
     NetworkOutcome,
+    OutlineArguments,
+    OutlineOutcome,
     PlanArguments,
     PlanOutcome,
     TableArguments,
@@ -36,6 +38,7 @@ from shared.domain.training.steps import (
 ARGUMENTS_OF_EACH_KIND = {
     StepKind.PLAN: PlanArguments(),
     StepKind.NETWORK: NetworkArguments(images=40, feature_set=1),
+    StepKind.OUTLINE: OutlineArguments(images=156, fold=1),
     StepKind.FEATURES: FeaturesArguments(images=28, feature_set=0, start=128, end=156),
     StepKind.TABLE: TableArguments(images=156),
     StepKind.TUNING: TuningArguments(images=156, tuning=0, fold=None),
@@ -48,6 +51,7 @@ ARGUMENTS_OF_EACH_KIND = {
 OUTCOME_OF_EACH_KIND = {
     StepKind.PLAN: PlanOutcome(steps=9),
     StepKind.NETWORK: NetworkOutcome(),
+    StepKind.OUTLINE: OutlineOutcome(fold=1),
     StepKind.FEATURES: FeaturesOutcome(
         computed=5, images=28, skipped=(("a" * 64, "image-blank"),)
     ),

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from shared.domain.results.findings import Finding
+from shared.domain.results.roi_source import RoiSource
 from shared.imaging import (
     Box,
     Framing,
@@ -123,9 +126,8 @@ def test_without_an_roi_two_marks_give_a_box_to_be_checked():
     nodule = crop(image_with_marks(*TWO_ENDS), None)
     assert nodule.pixels.shape == pytest.approx((160, 160), abs=3)
     assert codes(nodule)[:2] == ["roi-from-calipers", "calipers-removed"]
-    assert nodule.crop_box == nodule.caliper_roi.expand(
-        Framing().margin, Box(0, 0, 300, 300)
-    )
+    assert nodule.roi_source is RoiSource.CALIPERS
+    assert nodule.crop_box == nodule.roi.bounds
     assert not nodule.has_outline
 
 
@@ -209,3 +211,71 @@ def test_two_framings_have_different_keys():
         "0.3-whole",
         "0.1",
     }
+
+
+class FixedOutliner:
+    """Draws the same triangle in every box, or proposes what it is told."""
+
+    digest = "fixed"
+
+    def __init__(self, *proposals: Roi) -> None:
+        self.proposals = proposals
+        self.boxes: list[tuple[float, ...]] = []
+
+    def trace(self, pixels, box):
+        self.boxes.append(box)
+        x, y, width, height = box
+        return Roi(polygon=((x, y), (x + width - 1, y), (x, y + height - 1)))
+
+    def propose(self, pixels, region):
+        return self.proposals
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"box": [20, 10, 30, 16]}, {"polygon": [[20, 10], [49, 10], [49, 25], [20, 25]]}],
+)
+def test_a_given_roi_is_only_where_the_outliner_draws(given):
+    outliner = FixedOutliner()
+    nodule = crop(image(), Roi.parse(given), Framing(outliner=outliner))
+    assert nodule.has_outline
+    assert nodule.roi_source is RoiSource.READER
+    assert nodule.roi == Roi(polygon=((20, 10), (49, 10), (20, 25)))
+    assert len(outliner.boxes) == 1
+
+
+def test_the_given_roi_gives_the_size():
+    calibrated = replace(image(), spacing_mm=(0.5, 0.5))
+    roi = Roi.parse({"box": [20, 10, 40, 40]})
+    outlined = crop(calibrated, roi, Framing(outliner=FixedOutliner()))
+    assert outlined.diameter_mm == crop(calibrated, roi).diameter_mm
+
+
+def test_without_an_roi_the_likeliest_nodule_is_read():
+    likeliest = Roi.parse({"polygon": [[10, 5], [40, 5], [10, 35]]})
+    other = Roi.parse({"polygon": [[60, 5], [80, 5], [60, 25]]})
+    framing = Framing(outliner=FixedOutliner(likeliest, other))
+    nodule = crop(image(region=Box(x=5, y=3, width=90, height=50)), None, framing)
+    assert nodule.roi_source is RoiSource.NETWORK
+    assert nodule.roi == likeliest.shifted(right=5, down=3)
+    assert nodule.is_found
+    assert codes(nodule)[1:3] == ["nodule-proposed", "several-proposals"]
+
+
+def test_no_nodule_found_is_said():
+    nodule = crop(image(), None, Framing(outliner=FixedOutliner()))
+    assert not nodule.is_found
+    assert nodule.roi is nodule.roi_source is None
+    assert "no-nodule-found" in codes(nodule)
+
+
+def test_an_outliner_draws_between_caliper_marks_too():
+    outliner = FixedOutliner()
+    nodule = crop(image_with_marks(*TWO_ENDS), None, Framing(outliner=outliner))
+    assert nodule.roi_source is RoiSource.CALIPERS
+    assert nodule.has_outline
+    assert len(outliner.boxes) == 1
+
+
+def test_features_are_cached_by_the_outliner_too():
+    assert str(Framing(0.1, outliner=FixedOutliner())) != str(Framing(0.1))

@@ -1,13 +1,14 @@
 from dataclasses import dataclass, field
+from functools import partial
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 
 from shared.engines import EagerEngine
 from shared.errors import InputError, Unavailable
-from shared.imaging import Framing
-from shared.imaging.image import Nodule
+from shared.imaging import Framing, ImageFormat, MarkedImage, Nodule, UltrasoundImage
 from shared.learning import FeaturesNotFinite, Sample
 from shared.learning.errors import StoredTableMissing
 from shared.learning.features.cache import NoCache
@@ -20,6 +21,7 @@ from shared.learning.features.table import (
     precompute_features,
 )
 from shared.learning.progress import ignore_progress
+from shared.learning.samples.nodules import FramedNodules
 from shared.networks import TapNetwork, get_network
 from shared.recipes import HandcraftedFeatures, NetworkFeatures
 
@@ -49,18 +51,26 @@ class Unreadable(InputError):
     text = "no"
 
 
+def grey(seed: int) -> NDArray[np.uint8]:
+    return np.random.default_rng(seed).integers(0, 255, (40, 50), dtype=np.uint8)
+
+
+def marked(seed: int) -> MarkedImage:
+    return MarkedImage(UltrasoundImage(grey(seed), ImageFormat.PNG))
+
+
 def nodule(seed: int, masked: bool = True) -> Nodule:
-    pixels = np.random.default_rng(seed).integers(0, 255, (40, 50), dtype=np.uint8)
+    pixels = grey(seed)
     return Nodule(pixels, np.full(pixels.shape, masked))
 
 
-def refuse() -> Nodule:
+def refuse() -> MarkedImage:
     raise Unreadable()
 
 
 def samples(count: int) -> list[Sample]:
     return [
-        Sample(f"s{seed}", bool(seed % 2), lambda seed=seed: nodule(seed))
+        Sample(f"s{seed}", bool(seed % 2), partial(marked, seed))
         for seed in range(count)
     ]
 
@@ -70,7 +80,7 @@ def gather(samples, cache, folder, extractor=BY_FORMULA, margin=0.1) -> FeatureT
         samples,
         extractors=[extractor],
         cache=cache,
-        framing=Framing(margin),
+        nodules=FramedNodules(Framing(margin)),
         progress=ignore_progress,
         folder=folder,
     )
@@ -82,7 +92,7 @@ def precompute(samples, cache) -> tuple[int, list[str]]:
         samples,
         extractors=[BY_FORMULA],
         cache=cache,
-        framing=Framing(0.1),
+        nodules=FramedNodules(Framing(0.1)),
         progress=ignore_progress,
     )
     return computed, [image.key for image in skipped]
@@ -164,7 +174,9 @@ def test_a_stored_table_is_restored_unchanged_from_its_chunks(tmp_path):
         Sample(str(index), bool(index % 2), refuse) for index in range(count)
     ]
     stored = StoredTable.store(
-        FeatureTable(tuple(stored_samples), (values,), ("d",), ()), cache, Framing(0.1)
+        FeatureTable(tuple(stored_samples), (values,), ("d",), ()),
+        cache,
+        FramedNodules(Framing(0.1)),
     )
     restored = stored.restore(
         [*stored_samples, Sample("skipped", True, refuse)], cache, tmp_path

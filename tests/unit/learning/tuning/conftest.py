@@ -5,8 +5,10 @@ import numpy as np
 import pytest
 import torch
 
+from shared.imaging import Framing
 from shared.imaging.regions.normalise import to_input
 from shared.learning import phantom_samples
+from shared.learning.samples.nodules import FramedNodules
 from shared.learning.tuning import Backbone, Tuner
 from shared.networks import get_network
 from shared.recipes import NetworkFeatures, Tuning, TuningPlan
@@ -22,7 +24,10 @@ def backbone(samples) -> Backbone:
     norm = definition.card.normalisation
     side = definition.card.input_px
     images = np.stack(
-        [to_input(sample.load(), side, norm.mean, norm.std) for sample in samples]
+        [
+            to_input(sample.load(Framing(0.1)), side, norm.mean, norm.std)
+            for sample in samples
+        ]
     )
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -36,7 +41,7 @@ def backbone(samples) -> Backbone:
 
 @pytest.fixture(scope="session")
 def samples() -> list:
-    return phantom_samples(COUNT, 300, 0.1)
+    return phantom_samples(COUNT, 300)
 
 
 @pytest.fixture(scope="session")
@@ -56,6 +61,7 @@ def new_tuner(backbone, samples, malignant, tmp_path) -> Iterator:
             backbone=backbone,
             features=features,
             samples=samples,
+            nodules=FramedNodules(Framing(0.1)),
             malignant=malignant,
             plan=plan,
             seed=0,

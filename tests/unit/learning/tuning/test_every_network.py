@@ -5,8 +5,10 @@ import pytest
 import torch
 from torch import nn
 
+from shared.imaging import Framing
 from shared.imaging.regions.normalise import to_input
 from shared.learning import Sample, phantom_samples
+from shared.learning.samples.nodules import FramedNodules
 from shared.learning.tuning import Backbone, Hyperparameters, Tuner
 from shared.networks import get_network, list_networks
 from shared.recipes import NetworkFeatures, Tuning, TuningPlan
@@ -36,7 +38,7 @@ NETWORKS = [
 
 @pytest.fixture(scope="module")
 def phantoms() -> list[Sample]:
-    return phantom_samples(2, 70, 0.1)
+    return phantom_samples(2, 70)
 
 
 @pytest.fixture(params=NETWORKS)
@@ -51,7 +53,10 @@ def backbone(request, filled, phantoms) -> Backbone:
     norm = card.normalisation
     maps = torch.from_numpy(
         np.stack(
-            [to_input(s.load(), card.input_px, norm.mean, norm.std) for s in phantoms]
+            [
+                to_input(s.load(Framing(0.1)), card.input_px, norm.mean, norm.std)
+                for s in phantoms
+            ]
         )
     )
     for stage in stages.values():
@@ -75,6 +80,7 @@ def test_both_tunings_give_finite_log_odds_that_differ(backbone, phantoms, tmp_p
             backbone=backbone,
             features=features,
             samples=phantoms,
+            nodules=FramedNodules(Framing(0.1)),
             malignant=malignant,
             plan=PLAN,
             seed=0,

@@ -5,6 +5,7 @@ import torch
 from shared.engines import EagerEngine
 from shared.imaging import Framing
 from shared.learning import NoCache, ignore_progress
+from shared.learning.samples.nodules import FramedNodules
 from shared.learning.tuning import NetworkTuning, TunedFeatures
 from shared.learning.tuning.tuned import TuningContext
 from shared.learning.validation.cross_validation import CrossValidation
@@ -50,7 +51,7 @@ def tuned(backbone, samples, cross_validation):
             samples=samples,
             cross_validation=cross_validation,
             plan=plan,
-            framing=Framing(0.1),
+            nodules=FramedNodules(Framing(0.1)),
             cache=NoCache() if cache is None else cache,
             engine=engine or EagerEngine(),
         )
@@ -99,7 +100,7 @@ def test_the_last_column_of_a_fold_s_table_is_its_own_network_s_log_odds(
 def test_the_table_of_the_bundle_comes_from_the_extractor_of_the_bundle(tuned, samples):
     _, features = tuned()
     extractor = features.extractor()
-    nodules = [sample.load() for sample in samples[:5]]
+    nodules = [sample.load(Framing(0.1)) for sample in samples[:5]]
     computed = extractor.compute([extractor.prepare(nodule) for nodule in nodules])
     np.testing.assert_allclose(features.final_table()[:5], computed, atol=1e-4)
 

@@ -6,7 +6,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from shared.imaging import Framing
 from shared.imaging.regions.normalise import to_input
+from shared.learning.samples.nodules import FramedNodules
 from shared.learning.tuning import Hyperparameters, Tuner
 from shared.learning.tuning.errors import StageUnknown
 from shared.learning.tuning.tuner import balance_classes
@@ -97,7 +99,7 @@ def test_the_complete_network_has_the_log_odds_of_the_tuned_layers(
     norm = network.card.normalisation
     images = np.stack(
         [
-            to_input(s.load(), network.card.input_px, norm.mean, norm.std)
+            to_input(s.load(Framing(0.1)), network.card.input_px, norm.mean, norm.std)
             for s in samples[:6]
         ]
     )
@@ -156,6 +158,7 @@ def test_labels_of_other_images_do_not_influence_a_network(
             backbone=backbone,
             features=features,
             samples=samples,
+            nodules=FramedNodules(Framing(0.1)),
             malignant=labels,
             plan=PLAN,
             seed=0,

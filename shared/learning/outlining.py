@@ -1,0 +1,222 @@
+"""Outlines for training: each image's outline comes from a network that saw none of its patient."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+
+import numpy as np
+import safetensors.torch
+import torch
+
+from shared.domain.messages import Message
+from shared.errors import SeraError
+from shared.imaging.image import Nodule
+from shared.imaging.regions.crop import Framing, crop
+from shared.learning.features.cache import FeatureCache
+from shared.learning.progress import ProgressCallback
+from shared.learning.samples.presented import present_roi, sample_random
+from shared.learning.samples.sample import Sample
+from shared.networks import WeightsFinder, get_network
+from shared.outlines import (
+    NetworkOutliner,
+    OutlineExample,
+    OutlineNetwork,
+    pack_network,
+    train_outline_network,
+)
+from shared.recipes import OutlinePlan, RoiKind
+
+OUTLINE_VERSION = 1
+"""Raised when the training or the arithmetic of outlines changes, so that stored networks of before
+are not used.
+"""
+MAX_EXAMPLES = 2000
+"""Outlined pictures that a network is trained on at most; they are held in memory."""
+
+
+class OutlineFolds:
+    """The outline networks of a data set: one without each fold of patients, and one of all.
+
+    A network is trained when it is first needed, and stored in the cache.
+
+    Parameters
+    ----------
+    samples : outlined ones train the networks; the others get outlines
+    plan : how the networks are trained
+    cache : of networks; its entries never become outdated
+    """
+
+    def __init__(
+        self,
+        samples: Sequence[Sample],
+        plan: OutlinePlan,
+        weights: WeightsFinder,
+        cache: FeatureCache,
+        seed: int,
+        progress: ProgressCallback,
+    ) -> None:
+        self._samples = samples
+        self._plan = plan
+        self._weights = weights
+        self._cache = cache
+        self._seed = seed
+        self._progress = progress
+        self._outliners: dict[int | None, NetworkOutliner] = {}
+        groups = sorted({sample.group for sample in samples})
+        order = np.random.default_rng(seed).permutation(len(groups))
+        self._fold_by_group = {
+            groups[index]: place % plan.folds for place, index in enumerate(order)
+        }
+
+    def fold_of(self, sample: Sample) -> int:
+        """Return the fold of the sample's patient."""
+        return self._fold_by_group[sample.group]
+
+    def outliner(self, fold: int | None) -> NetworkOutliner:
+        """Return the outliner that saw no patient of a fold; that of all patients for None."""
+        if fold not in self._outliners:
+            self._outliners[fold] = NetworkOutliner(self._network(fold))
+        return self._outliners[fold]
+
+    def key(self, fold: int | None) -> str:
+        """Return a hash of all that determines a network."""
+        facts = [self._data_key, fold]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+    @cached_property
+    def _data_key(self) -> str:
+        lines = sorted(f"{sample.key}\t{sample.group}" for sample in self._samples)
+        card = get_network(self._plan.encoder).card
+        facts = {
+            "version": OUTLINE_VERSION,
+            "plan": asdict(self._plan),
+            "weights": _sha256_of_weights(self._weights, card.name),
+            "samples": hashlib.sha256("\n".join(lines).encode()).hexdigest(),
+            "seed": self._seed,
+        }
+        text = json.dumps(facts, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _network(self, fold: int | None) -> OutlineNetwork:
+        encoder = self._plan.encoder
+        deepest = self._plan.deepest
+        key = f"outlines/{self.key(fold)}"
+        stored = self._cache.get(key)
+        if stored is not None:
+            tensors = safetensors.torch.load(stored)
+            return OutlineNetwork.from_tensors(encoder, deepest, tensors)
+        examples = [
+            example
+            for sample, example in self._examples
+            if fold is None or self.fold_of(sample) != fold
+        ]
+        network = self._train(fold, examples)
+        self._cache.put(key, pack_network(network))
+        return network
+
+    def _train(
+        self, fold: int | None, examples: Sequence[OutlineExample]
+    ) -> OutlineNetwork:
+        """Train a network; the same examples and seed give the same one on one machine."""
+        place = self._plan.folds if fold is None else fold
+        count = self._plan.folds + 1
+
+        def report_epoch(epoch: int, loss: float) -> None:
+            facts = {"epoch": epoch, "epochs": self._plan.epochs}
+            fraction = (place + epoch / self._plan.epochs) / count
+            message = Message("progress-epoch", facts)
+            self._progress("outline", fraction, message, {"loss": loss})
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self._seed)
+            network = OutlineNetwork.pretrained(
+                self._plan.encoder, self._plan.deepest, self._weights
+            )
+            train_outline_network(
+                network,
+                examples=examples,
+                plan=self._plan,
+                seed=self._seed,
+                after_epoch=report_epoch,
+            )
+        return network
+
+    @cached_property
+    def _examples(self) -> list[tuple[Sample, OutlineExample]]:
+        """The outlined samples, at most `MAX_EXAMPLES`, drawn at random."""
+        order = np.random.default_rng(self._seed).permutation(len(self._samples))
+        examples: list[tuple[Sample, OutlineExample]] = []
+        for index in order:
+            if len(examples) == MAX_EXAMPLES:
+                break
+            sample = self._samples[index]
+            example = _example(sample)
+            if example is not None:
+                examples.append((sample, example))
+        return examples
+
+
+@dataclass(frozen=True)
+class OutlinedNodules:
+    """Cuts nodules out by outlines of networks that saw none of the image's patient.
+
+    Each image is read with one kind of ROI, as readers will give them; the recipe says in what
+    shares. The kind follows from the sample's key alone, so it is the same in every run.
+
+    Attributes
+    ----------
+    framing : without an outliner
+    roi_kind : the kind of every image; None: the shares of the recipe's plan
+    """
+
+    folds: OutlineFolds
+    framing: Framing
+    plan: OutlinePlan
+    roi_kind: RoiKind | None = None
+
+    def key(self, sample: Sample) -> str:
+        fold_key = self.folds.key(self.folds.fold_of(sample))
+        return f"{self.framing}-{self._kind(sample)}-{fold_key}"
+
+    def nodule(self, sample: Sample) -> Nodule:
+        marked = sample.read()
+        framing = Framing(
+            margin=self.framing.margin,
+            calipers=self.framing.calipers,
+            outliner=self.folds.outliner(self.folds.fold_of(sample)),
+        )
+        roi = present_roi(marked, self._kind(sample), sample)
+        return crop(marked.image, roi, framing)
+
+    def with_roi_kind(self, kind: RoiKind) -> "OutlinedNodules":
+        """Return a reader of this kind. An outline counts as its box, which is all that is read."""
+        return replace(self, roi_kind=RoiKind.BOX if kind is RoiKind.OUTLINE else kind)
+
+    def _kind(self, sample: Sample) -> RoiKind:
+        if self.roi_kind is not None:
+            return self.roi_kind
+        share = sample_random(sample, "kind").random()
+        if share < self.plan.boxes:
+            return RoiKind.BOX
+        if share < self.plan.boxes + self.plan.loose_boxes:
+            return RoiKind.LOOSE_BOX
+        return RoiKind.NONE
+
+
+def _example(sample: Sample) -> OutlineExample | None:
+    """Return the sample's outlined picture; None if it is not outlined or cannot be read."""
+    try:
+        return OutlineExample.from_marks(sample.read())
+    except SeraError as error:
+        if error.retryable:
+            raise
+        return None
+
+
+def _sha256_of_weights(weights: WeightsFinder, network: str) -> str | None:
+    card = get_network(network).card
+    if card.weights is None:
+        return None
+    return hashlib.sha256(weights.find(card).read_bytes()).hexdigest()

@@ -1,0 +1,136 @@
+"""Outlines nodules with a trained outline network."""
+
+from collections.abc import Sequence
+from functools import cached_property
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from shared.imaging.errors import RoiInvalid, RoiTooSmall
+from shared.imaging.image import Box
+from shared.imaging.regions.roi import RealBox, Roi
+from shared.networks.device import compute_device
+from shared.networks.weights.finding import tensors_digest
+from shared.outlines.network import OutlineNetwork
+from shared.outlines.window import Array, Window
+
+Grey = NDArray[np.uint8]
+THRESHOLD = 0.5
+MIN_PROPOSAL_SHARE = 0.003
+"""Smallest area of a proposed nodule, as a share of the picture."""
+MIN_PROPOSAL_PROBABILITY = 0.6
+"""Smallest mean probability of its pixels."""
+MAX_PROPOSALS = 5
+ELLIPSE_SHARE = 0.3
+ELLIPSE_STEEPNESS = 10.0
+"""Share of the ellipse inside a box in the log-odds around the box, and how fast its own log-odds
+fall with the distance, in radii. The mean is nearer to people's outlines than either alone.
+"""
+MAX_LOG_ODDS = 9.0
+
+
+class NetworkOutliner:
+    """Draws the outlines of nodules. It may be used by several threads."""
+
+    def __init__(self, network: OutlineNetwork) -> None:
+        self._device = compute_device()
+        self.network = network.to(self._device).eval().requires_grad_(False)
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of the weights; part of the key of a cached feature."""
+        return tensors_digest(self.network.state_dict())
+
+    def trace(self, pixels: Grey, box: RealBox) -> Roi:
+        """Return the outline of the nodule that a box marks.
+
+        Where the network finds none, the outline is the ellipse inside the box.
+
+        Parameters
+        ----------
+        pixels : (height, width)
+        box : may be off by a third of its sides
+        """
+        window = Window.around(box)
+        prompt = window.prompt(box)
+        network = self._log_odds(pixels, window, prompt)
+        log_odds = (1 - ELLIPSE_SHARE) * network + ELLIPSE_SHARE * _ellipse_log_odds(
+            prompt
+        )
+        height, width = pixels.shape
+        probabilities = expit(log_odds).astype(np.float32)
+        placed = window.place(probabilities, width=width, height=height)
+        roi = _largest_outline(placed >= THRESHOLD)
+        return roi or _ellipse(box, width=width, height=height)
+
+    def propose(self, pixels: Grey, region: Box) -> Sequence[Roi]:
+        """Return the outlines of what may be nodules, the likeliest first; possibly none.
+
+        Parameters
+        ----------
+        pixels : (height, width)
+        region : the part of the picture to search
+        """
+        whole = (region.x, region.y, region.width, region.height)
+        window = Window.of_picture(whole, self.network.side_multiple_px)
+        no_prompt = np.zeros((window.rows, window.columns), np.float32)
+        log_odds = self._log_odds(pixels, window, no_prompt)
+        probabilities = expit(log_odds).astype(np.float32)
+        height, width = pixels.shape
+        placed = window.place(probabilities, width=width, height=height)
+        boxes = _candidate_boxes(placed, region.width * region.height)
+        return [self.trace(pixels, box) for box in boxes]
+
+    def _log_odds(self, pixels: Grey, window: Window, prompt: Array) -> Array:
+        """Return the log-odds (rows, columns), the mean over the mirror image too."""
+        image = window.sample(pixels) / 255
+        images = np.stack([image, image[:, ::-1]])[:, np.newaxis]
+        prompts = np.stack([prompt, prompt[:, ::-1]])[:, np.newaxis]
+        with torch.inference_mode():
+            log_odds = self.network(
+                torch.from_numpy(images).to(self._device),
+                torch.from_numpy(prompts).to(self._device),
+            )
+            both = log_odds.clamp(-MAX_LOG_ODDS, MAX_LOG_ODDS).cpu().numpy()[:, 0]
+        return np.asarray((both[0] + both[1][:, ::-1]) / 2, np.float32)
+
+
+def _largest_outline(inside: NDArray[np.bool_]) -> Roi | None:
+    """Return the outline of the largest part; None if no part is large enough for a nodule."""
+    if not inside.any():
+        return None
+    try:
+        return Roi.from_mask(inside)
+    except (RoiTooSmall, RoiInvalid):
+        return None
+
+
+def _ellipse_log_odds(prompt: Array) -> Array:
+    """Return the log-odds of the ellipse inside a box, 0 on the ellipse, from its prompt."""
+    radius = 2 * (1 - prompt)
+    log_odds = ELLIPSE_STEEPNESS * (1 - radius)
+    return np.asarray(np.clip(log_odds, -MAX_LOG_ODDS, MAX_LOG_ODDS), np.float32)
+
+
+def _ellipse(box: RealBox, width: int, height: int) -> Roi:
+    """Return the ellipse inside a box as a polygon, where it lies in the picture."""
+    ellipse = Roi(box=box).mask(Box(x=0, y=0, width=width, height=height))
+    return _largest_outline(ellipse) or Roi(box=box)
+
+
+def _candidate_boxes(probabilities: Array, area_px: int) -> list[RealBox]:
+    """Return the boxes of the parts that may be nodules, those with most probability first."""
+    inside = (probabilities >= THRESHOLD).astype(np.uint8)
+    count, labels, statistics, _ = cv2.connectedComponentsWithStats(inside)
+    weighted_boxes: list[tuple[float, RealBox]] = []
+    for label in range(1, count):
+        left, top, width, height, area = statistics[label].tolist()
+        weight = float(probabilities[labels == label].sum())
+        is_large = area >= MIN_PROPOSAL_SHARE * area_px
+        if is_large and weight >= MIN_PROPOSAL_PROBABILITY * area:
+            weighted_boxes.append((weight, (left, top, width, height)))
+    weighted_boxes.sort(reverse=True)
+    return [box for _, box in weighted_boxes[:MAX_PROPOSALS]]

@@ -1,0 +1,185 @@
+"""Trains the outline network on outlined pictures, with and without prompts."""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor
+
+from shared.imaging.machine_variation import vary_machine
+from shared.imaging.regions.roi import RealBox
+from shared.networks.device import compute_device
+from shared.outlines.examples import OutlineExample, loosen_box, mask_box
+from shared.outlines.network import OutlineNetwork
+from shared.outlines.window import Array, Window
+from shared.recipes import OutlinePlan
+
+LOOSE_SHARES = (0.0, 0.15, 0.3, 0.4)
+"""How far the sides of a box are moved at most, as a share; one of them for each box."""
+PICTURE_SCALE = (0.85, 1.15)
+PICTURE_SHIFT = 0.08
+ENCODER_RATE_SHARE = 0.3
+WEIGHT_DECAY = 1e-2
+WARM_UP_SHARE = 0.1
+EpochCallback = Callable[[int, float], None]
+"""Called after each epoch, with its number from 1 and its mean loss."""
+
+
+@dataclass(frozen=True, eq=False)
+class _TrainingPair:
+    """What the network sees once, and what it should answer; each (rows, columns)."""
+
+    image: Array
+    prompt: Array
+    target: Array
+
+
+def ignore_epoch(epoch: int, loss: float) -> None:
+    """Report nothing."""
+
+
+def train_outline_network(
+    network: OutlineNetwork,
+    examples: Sequence[OutlineExample],
+    plan: OutlinePlan,
+    seed: int,
+    after_epoch: EpochCallback = ignore_epoch,
+) -> None:
+    """Train on each picture twice an epoch: once whole, and once around one of its nodules.
+
+    The boxes of the nodules are moved as readers draw them, and the pictures are varied as by
+    other machines. The loss is cross-entropy and Dice; AdamW; the rate rises and falls (one cycle).
+    """
+    device = compute_device()
+    network.to(device).train_decoder(plan.frozen)
+    random = np.random.default_rng(seed)
+    optimiser, schedule = _optimiser(network, plan, example_count=len(examples))
+    for epoch in range(1, plan.epochs + 1):
+        losses = []
+        for batch in _batches(examples, plan.batch, network.side_multiple_px, random):
+            images = _stack([pair.image for pair in batch], device)
+            prompts = _stack([pair.prompt for pair in batch], device)
+            targets = _stack([pair.target for pair in batch], device)
+            loss = _loss(network(images, prompts), targets)
+            optimiser.zero_grad()
+            loss.backward()
+            optimiser.step()
+            schedule.step()
+            losses.append(loss.item())
+        after_epoch(epoch, float(np.mean(losses)))
+    network.eval().requires_grad_(False)
+
+
+def _optimiser(
+    network: OutlineNetwork, plan: OutlinePlan, example_count: int
+) -> tuple[torch.optim.Optimizer, torch.optim.lr_scheduler.LambdaLR]:
+    encoder = [
+        weight for weight in network.encoder.parameters() if weight.requires_grad
+    ]
+    encoder_ids = {id(weight) for weight in encoder}
+    decoder = [
+        weight
+        for weight in network.parameters()
+        if weight.requires_grad and id(weight) not in encoder_ids
+    ]
+    groups = [
+        {"params": encoder, "lr": plan.rate * ENCODER_RATE_SHARE},
+        {"params": decoder, "lr": plan.rate},
+    ]
+    optimiser = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY)
+    steps = plan.epochs * max(2 * example_count // plan.batch, 1)
+    schedule = torch.optim.lr_scheduler.LambdaLR(
+        optimiser, lambda step: _rate_share(min(step / steps, 1.0))
+    )
+    return optimiser, schedule
+
+
+def _rate_share(done: float) -> float:
+    """Return the share of the full rate: it rises in the first tenth, then falls along a cosine."""
+    if done < WARM_UP_SHARE:
+        return 0.04 + 0.96 * done / WARM_UP_SHARE
+    angle = np.pi * (done - WARM_UP_SHARE) / (1 - WARM_UP_SHARE)
+    return float((1 + np.cos(angle)) / 2)
+
+
+def _loss(log_odds: Tensor, targets: Tensor) -> Tensor:
+    """Return cross-entropy plus one minus the soft Dice, means over the batch."""
+    cross_entropy = F.binary_cross_entropy_with_logits(log_odds, targets)
+    probabilities = torch.sigmoid(log_odds)
+    shared = (probabilities * targets).sum((1, 2, 3))
+    total = probabilities.sum((1, 2, 3)) + targets.sum((1, 2, 3))
+    dice = (2 * shared + 1) / (total + 1)
+    return cross_entropy + (1 - dice).mean()
+
+
+def _batches(
+    examples: Sequence[OutlineExample],
+    size: int,
+    multiple_px: int,
+    random: np.random.Generator,
+) -> Iterator[list[_TrainingPair]]:
+    """Yield the pairs of an epoch in a random order. Those of one batch have one shape."""
+    waiting: dict[tuple[int, ...], list[_TrainingPair]] = {}
+    for number in random.permutation(2 * len(examples)):
+        example = examples[number % len(examples)]
+        if random.random() < 0.5:
+            example = example.mirrored()
+        if number < len(examples):
+            pair = _picture_pair(example, multiple_px, random)
+        else:
+            pair = _nodule_pair(example, random)
+        batch = waiting.setdefault(pair.image.shape, [])
+        batch.append(pair)
+        if len(batch) == size:
+            yield waiting.pop(pair.image.shape)
+    yield from waiting.values()
+
+
+def _picture_pair(
+    example: OutlineExample, multiple_px: int, random: np.random.Generator
+) -> _TrainingPair:
+    """Return a whole picture, a little larger or smaller and shifted, without a prompt."""
+    height, width = example.pixels.shape
+    scale = random.uniform(*PICTURE_SCALE)
+    shift_x, shift_y = random.uniform(-PICTURE_SHIFT, PICTURE_SHIFT, 2)
+    box = (
+        width * (shift_x + (1 - scale) / 2),
+        height * (shift_y + (1 - scale) / 2),
+        width * scale,
+        height * scale,
+    )
+    window = Window.of_picture(box, multiple_px)
+    no_prompt = np.zeros((window.rows, window.columns), np.float32)
+    return _pair(example, window, no_prompt, target=example.union, random=random)
+
+
+def _nodule_pair(example: OutlineExample, random: np.random.Generator) -> _TrainingPair:
+    """Return one nodule's surroundings, with a box as a reader may draw it."""
+    mask = example.masks[random.integers(len(example.masks))]
+    share = random.choice(LOOSE_SHARES)
+    box: RealBox = loosen_box(mask_box(mask), random.uniform(-share, share, 4))
+    window = Window.around(box)
+    return _pair(example, window, window.prompt(box), target=mask, random=random)
+
+
+def _pair(
+    example: OutlineExample,
+    window: Window,
+    prompt: Array,
+    *,
+    target: NDArray[np.bool_],
+    random: np.random.Generator,
+) -> _TrainingPair:
+    return _TrainingPair(
+        image=vary_machine(window.sample(example.pixels) / np.float32(255), random),
+        prompt=prompt,
+        target=window.sample(target.astype(np.float32)),
+    )
+
+
+def _stack(arrays: Sequence[Array], device: torch.device) -> Tensor:
+    """Return (N, 1, rows, columns)."""
+    return torch.from_numpy(np.stack(arrays)[:, np.newaxis]).to(device)

@@ -1,0 +1,75 @@
+import pytest
+import torch
+
+from shared.networks.errors import WeightsUnreadable
+from shared.outlines import NetworkOutliner, OutlineNetwork, pack_network
+from shared.recipes.errors import RecipeInvalid
+
+ENCODERS = [
+    ("sera_tiny", "block4"),
+    ("mobilenet_v2", "block17"),
+    ("resnet18", "layer4"),
+]
+
+
+@pytest.mark.parametrize(("encoder", "deepest"), ENCODERS)
+def test_every_pixel_gets_an_answer(encoder, deepest):
+    network = OutlineNetwork.untrained(encoder, deepest).eval()
+    images = torch.rand(2, 1, 96, 64)
+    with torch.inference_mode():
+        log_odds = network(images, torch.zeros(2, 1, 96, 64))
+    assert log_odds.shape == (2, 1, 96, 64)
+
+
+def test_an_untrained_network_answers_what_the_prompt_says():
+    network = OutlineNetwork.untrained("sera_tiny", "block4").eval()
+    prompts = torch.zeros(2, 1, 64, 64)
+    prompts[1, 0, 16:48, 16:48] = 1
+    with torch.inference_mode():
+        without, with_prompt = network(torch.rand(2, 1, 64, 64), prompts)
+    assert (without < 0).all()
+    assert (with_prompt[0, 16:48, 16:48] > 0).all()
+    assert (with_prompt[0, :16] < 0).all()
+
+
+def test_saved_weights_give_the_same_network(outliner):
+    network = outliner.network
+    tensors = network.state_dict()
+    copy = OutlineNetwork.from_tensors("sera_tiny", "block4", tensors)
+    assert pack_network(copy) == pack_network(network)
+    assert NetworkOutliner(copy).digest == outliner.digest
+
+
+def test_weights_of_another_network_are_refused(outliner):
+    with pytest.raises(WeightsUnreadable):
+        OutlineNetwork.from_tensors(
+            "sera_tiny", "block3", outliner.network.state_dict()
+        )
+
+
+@pytest.mark.parametrize(
+    ("encoder", "deepest"), [("sera_tiny", "block9"), ("vgg16", "fc6")]
+)
+def test_an_encoder_ends_at_a_stage_with_maps(encoder, deepest):
+    with pytest.raises(RecipeInvalid, match=r"outline\.deepest"):
+        OutlineNetwork.untrained(encoder, deepest)
+
+
+def test_frozen_stages_and_their_statistics_stay():
+    network = OutlineNetwork.untrained("sera_tiny", "block4")
+    network.train_decoder(frozen="block2")
+    is_trained = {
+        name: next(stage.parameters()).requires_grad
+        for name, stage in network.encoder.items()
+    }
+    assert is_trained == {
+        "block1": False,
+        "block2": False,
+        "block3": True,
+        "block4": True,
+    }
+    norms = [
+        m for m in network.encoder.modules() if isinstance(m, torch.nn.BatchNorm2d)
+    ]
+    assert norms
+    assert not any(norm.training for norm in norms)

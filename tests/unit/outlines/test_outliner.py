@@ -1,0 +1,94 @@
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from shared.imaging import Box, Roi
+from shared.outlines import NetworkOutliner, pack_network
+from shared.outlines.examples import loosen_box, mask_box
+from shared.outlines.outliner import MAX_PROPOSALS
+from shared.statistics import dice
+from tests.unit.outlines.conftest import SIZE_PX, phantom_examples, trained_network
+
+WHOLE = Box(x=0, y=0, width=SIZE_PX, height=SIZE_PX)
+
+
+@pytest.fixture(scope="module")
+def unseen():
+    return phantom_examples(first_seed=900, count=8)
+
+
+def mean_dice(outliner, examples, share: float, read_box) -> float:
+    random = np.random.default_rng(0)
+    agreements = []
+    for example in examples:
+        box = loosen_box(mask_box(example.union), random.uniform(-share, share, 4))
+        agreements.append(dice(read_box(outliner, example, box), example.union))
+    return float(np.mean(agreements))
+
+
+def traced(outliner, example, box):
+    return outliner.trace(example.pixels, box).mask(WHOLE)
+
+
+def test_it_finds_the_edge_that_a_loose_box_misses(outliner, unseen):
+    def ellipse(_, example, box):
+        return Roi(box=box).mask(WHOLE)
+
+    assert mean_dice(outliner, unseen, 0.3, traced) > mean_dice(
+        outliner, unseen, 0.3, ellipse
+    )
+    assert mean_dice(outliner, unseen, 0.0, traced) > 0.8
+
+
+class Brightness(nn.Module):
+    """Takes what is bright for a nodule, whatever the prompt."""
+
+    side_multiple_px = 32
+
+    def forward(self, images: torch.Tensor, prompts: torch.Tensor) -> torch.Tensor:
+        return (images - 0.5) * 40
+
+
+def proposals_on(*ellipses: tuple[int, int, int, int]) -> Sequence[Roi]:
+    """Propose nodules on a picture with bright ellipses: x, y, and the radii."""
+    pixels = np.zeros((SIZE_PX, SIZE_PX), np.uint8)
+    for x, y, *radii in ellipses:
+        cv2.ellipse(pixels, (x, y), radii, 0, 0, 360, 255, cv2.FILLED)
+    return NetworkOutliner(Brightness()).propose(pixels, WHOLE)
+
+
+def test_the_largest_nodule_is_proposed_first():
+    first, second = proposals_on((30, 30, 10, 8), (80, 80, 30, 24))
+    assert first.bounds.x == pytest.approx(50, abs=2)
+    assert first.bounds.width == pytest.approx(61, abs=4)
+    assert second.bounds.x == pytest.approx(20, abs=2)
+
+
+@pytest.mark.parametrize("ellipses", [(), ((60, 60, 2, 2),)])
+def test_nothing_and_a_speck_are_no_nodule(ellipses):
+    assert list(proposals_on(*ellipses)) == []
+
+
+def test_proposals_are_few():
+    grid = [(x, y, 8, 8) for x in range(12, 128, 25) for y in range(12, 128, 25)]
+    assert len(proposals_on(*grid)) == MAX_PROPOSALS
+
+
+def test_a_box_always_has_an_outline(outliner):
+    empty = np.zeros((SIZE_PX, SIZE_PX), np.uint8)
+    roi = outliner.trace(empty, (40.0, 50.0, 30.0, 20.0))
+    assert roi.polygon is not None
+    assert WHOLE.contains(roi.bounds)
+
+
+def test_an_outline_stays_inside_the_picture(outliner, unseen):
+    roi = outliner.trace(unseen[0].pixels, (-30.0, -20.0, 90.0, 80.0))
+    assert WHOLE.contains(roi.bounds)
+
+
+def test_the_same_pictures_and_seed_train_the_same_network(outliner):
+    assert pack_network(trained_network()) == pack_network(outliner.network)
