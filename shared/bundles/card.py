@@ -144,6 +144,28 @@ def _recipe(bundle: Bundle) -> dict[str, Any]:
             "limit": model.novelty_limit,
         },
         "margin": recipe.roi.margin,
+        "outline": _outline(bundle),
+    }
+
+
+def _outline(bundle: Bundle) -> dict[str, Any] | None:
+    """Return the outline network and its agreement with people's outlines; None without one."""
+    plan = bundle.model.recipe.outline
+    if plan is None:
+        return None
+    card = get_network(plan.encoder).card
+    prefix = "outline_dice_"
+    return {
+        "encoder": plan.encoder,
+        "frozen": plan.frozen,
+        "epochs": plan.epochs,
+        "source": card.source,
+        "weights": _weights_origin(card.weights),
+        "dice": {
+            name.removeprefix(prefix): value
+            for name, value in bundle.manifest.metrics.items()
+            if name.startswith(prefix)
+        },
     }
 
 

@@ -28,6 +28,7 @@ from shared.learning.model import (
     novelty_features,
 )
 from shared.learning.novelty import Novelty
+from shared.learning.outline_quality import held_out_dice
 from shared.learning.progress import ProgressCallback, ignore_progress
 from shared.learning.samples.sample import Sample
 from shared.learning.training_context import TrainingContext, fingerprint
@@ -288,5 +289,7 @@ class _ModelAssembly:
         for component, scores in zip(self._components, self._scores, strict=True):
             label = self._recipe.label(component)
             metrics |= component_metrics(label, scores, self._malignant)
+        if self._context.outlines is not None:
+            metrics |= held_out_dice(self._context.outlines, self._context.seed)
         self._progress("final", 1.0, Message("progress-validated"), metrics)
         return metrics

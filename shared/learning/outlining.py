@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
@@ -79,6 +79,11 @@ class OutlineFolds:
         if fold not in self._outliners:
             self._outliners[fold] = NetworkOutliner(self._network(fold))
         return self._outliners[fold]
+
+    def held_out(self) -> Iterator[tuple[NetworkOutliner, OutlineExample]]:
+        """Yield each outlined picture with the outliner that saw none of its patient."""
+        for sample, example in self._examples:
+            yield self.outliner(self.fold_of(sample)), example
 
     def key(self, fold: int | None) -> str:
         """Return a hash of all that determines a network."""

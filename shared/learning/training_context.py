@@ -102,7 +102,7 @@ class TrainingContext:
         self._progress = progress
         self._extractors = {} if extractors is None else extractors
         self._engine = engine or open_engine()
-        self._outlines = outlines or outline_folds(
+        self.outlines = outlines or outline_folds(
             samples,
             recipe=recipe,
             weights=weights,
@@ -110,7 +110,7 @@ class TrainingContext:
             seed=seed,
             progress=progress,
         )
-        self.nodules = training_nodules(recipe, self._outlines)
+        self.nodules = training_nodules(recipe, self.outlines)
         with ExitStack() as resources:
             folder = resources.enter_context(
                 tempfile.TemporaryDirectory(prefix="sera-bench-")
@@ -189,7 +189,7 @@ class TrainingContext:
 
     def outliner(self) -> NetworkOutliner | None:
         """Return the outliner that a bundle uses, trained on all images; None without one."""
-        return None if self._outlines is None else self._outlines.outliner(None)
+        return None if self.outlines is None else self.outlines.outliner(None)
 
     def presented_tables(
         self, kind: RoiKind, progress: ProgressCallback

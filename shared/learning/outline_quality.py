@@ -1,0 +1,55 @@
+"""How well the outline networks agree with people's outlines of patients that they never saw."""
+
+from collections.abc import Iterator, Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from shared.imaging.image import Box
+from shared.imaging.regions.roi import RealBox
+from shared.learning.outlining import OutlineFolds
+from shared.outlines import NetworkOutliner, OutlineExample
+from shared.outlines.examples import loosen_box, mask_box
+from shared.statistics import dice
+
+LOOSE_SHARES = {"box": 0.0, "loose_box_15": 0.15, "loose_box_30": 0.3}
+"""How far the sides of the boxes are off at most, by the name of the metric."""
+WITHOUT_BOX = "none"
+
+
+def held_out_dice(folds: OutlineFolds, seed: int) -> Mapping[str, float]:
+    """Return the mean Dice against the union of a picture's outlines, by the kind of ROI.
+
+    Each picture is outlined by a network that saw none of its patient: from the box of each of its
+    nodules, from loose boxes, and without a box. The names begin with `outline_dice_`.
+    """
+    random = np.random.default_rng(seed)
+    agreements: dict[str, list[float]] = {}
+    for outliner, example in folds.held_out():
+        for name, outlined in _outlined(outliner, example, random):
+            agreements.setdefault(name, []).append(dice(outlined, example.union))
+    return {
+        f"outline_dice_{name}": float(np.mean(values))
+        for name, values in agreements.items()
+    }
+
+
+def _outlined(
+    outliner: NetworkOutliner, example: OutlineExample, random: np.random.Generator
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """Yield the pixels (height, width) that are outlined with each kind of ROI."""
+    height, width = example.pixels.shape
+    picture = Box(x=0, y=0, width=width, height=height)
+
+    def union_of(boxes: list[RealBox]) -> NDArray[np.bool_]:
+        masks = [outliner.trace(example.pixels, box).mask(picture) for box in boxes]
+        return np.asarray(np.logical_or.reduce(masks))
+
+    boxes = [mask_box(mask) for mask in example.masks]
+    for name, share in LOOSE_SHARES.items():
+        loose = [loosen_box(box, random.uniform(-share, share, 4)) for box in boxes]
+        yield name, union_of(loose)
+    found = np.zeros_like(example.union)
+    for roi in outliner.propose(example.pixels, picture):
+        found |= roi.mask(picture)
+    yield WITHOUT_BOX, found
