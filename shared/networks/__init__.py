@@ -2,7 +2,10 @@
 
 from shared.networks.architectures import (
     alexnet,
+    convnext,
     densenet,
+    dinov2,
+    efficientnet,
     inception,
     mobilenet,
     overfeat,
@@ -61,8 +64,11 @@ __all__ = [
     "alexnet",
     "build_without_weights",
     "compute_device",
+    "convnext",
     "densenet",
     "device_name",
+    "dinov2",
+    "efficientnet",
     "get_network",
     "grad_cam",
     "inception",

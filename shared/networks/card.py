@@ -41,7 +41,8 @@ class Pool(StrEnum):
     """How a feature map (N, C, H, W) is pooled to (N, C).
 
     AVERAGE and MAX pool the whole crop, CENTRE its middle half. INSIDE, RIM and SURROUNDINGS pool a
-    region that the nodule's mask defines.
+    region that the nodule's mask defines. The patch tokens of a vision transformer are pooled as a
+    map, too; CLASS is its class token.
     """
 
     AVERAGE = "avg"
@@ -50,6 +51,7 @@ class Pool(StrEnum):
     INSIDE = "inside"
     RIM = "rim"
     SURROUNDINGS = "around"
+    CLASS = "cls"
     FLAT = "flat"
     """no pooling, because the output of a fully connected layer already is (N, C)"""
 
@@ -75,13 +77,17 @@ class WeightsSource:
     ----------
     files : names to look for in a folder, in this order; the ending gives the format
     url : download address; empty if no address of the file itself is known
+    licence : of the weights, with the terms of the data that they were trained on
     md5 : of the file at `url`, if its publisher states it
+    sha256 : of the file at `url`, if neither its name nor its publisher gives a hash; the value is
+        the one that projects which pin the file agree on
     """
 
     files: tuple[str, ...]
     url: str
     licence: str
     md5: str = ""
+    sha256: str = ""
 
     @property
     def download_name(self) -> str:
@@ -129,6 +135,21 @@ def pooled_taps(widths: Mapping[str, int]) -> dict[str, Tap]:
     last_stage = list(widths)[-1]
     for pool in MAP_POOLS:
         taps[str(pool)] = taps[f"{last_stage}.{pool}"]
+    return taps
+
+
+def token_taps(widths: Mapping[str, int]) -> dict[str, Tap]:
+    """Return the taps of a vision transformer: every pooling of its patches, and its class token.
+
+    Parameters
+    ----------
+    widths : number of channels of each stage that gives tokens (N, 1 + H W, C)
+    """
+    taps = pooled_taps(widths)
+    for stage, width in widths.items():
+        taps[f"{stage}.{Pool.CLASS}"] = Tap(stage, Pool.CLASS, width)
+    last_stage = list(widths)[-1]
+    taps[str(Pool.CLASS)] = taps[f"{last_stage}.{Pool.CLASS}"]
     return taps
 
 

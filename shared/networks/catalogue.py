@@ -19,7 +19,8 @@ A tap is a place in the network where features are read. A stage of convolutions
 {POOLED_TAP_NAMES}
 (over the whole crop, its middle half, the nodule, its rim, the tissue around it). The taps of the
 last such stage are also called `{Pool.AVERAGE}` and so on, without the stage. A fully connected
-layer is one tap, under its own name. The embedding is the tap before the network's last fully
+layer is one tap, under its own name. A vision transformer's patch tokens are pooled like a map;
+its class token is `STAGE.{Pool.CLASS}`. The embedding is the tap before the network's last fully
 connected layer; tuning puts its layer of two classes there.
 
 """

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from shared.networks.card import REGION_POOLS
-from shared.networks.pooling import nodule_regions, pool_maps
+from shared.networks.pooling import nodule_regions, pool_maps, spatial_maps
 from shared.networks.tapped import TapNetwork, log_odds
 
 
@@ -30,9 +30,10 @@ def grad_cam(network: TapNetwork, pixels: NDArray[np.float32]) -> ClassActivatio
     """Return Grad-CAM of a tuned network's own log-odds.
 
     The maps A_k are the output of the last stage, up to the embedding, that has more than one
-    place. Their weights are the means over all places of the gradient of the log-odds of malignant.
-    The result is ReLU(sum over k of weight_k A_k). It needs gradients, so PyTorch computes it on
-    the network's own device, and the engine that runs the network is not used.
+    place; the patch tokens of a vision transformer count as maps. Their weights are the means over
+    all places of the gradient of the log-odds of malignant. The result is
+    ReLU(sum over k of weight_k A_k). It needs gradients, so PyTorch computes it on the network's
+    own device, and the engine that runs the network is not used.
 
     Parameters
     ----------
@@ -45,8 +46,8 @@ def grad_cam(network: TapNetwork, pixels: NDArray[np.float32]) -> ClassActivatio
         maps.requires_grad_()
         output = _log_odds_from_maps(network, image, stage_index, maps)
         (gradients,) = torch.autograd.grad(output, maps)
-    weights = gradients.mean((2, 3), keepdim=True)
-    activation = (weights * maps.detach()).sum(1).relu()
+    weights = spatial_maps(gradients).mean((2, 3), keepdim=True)
+    activation = (weights * spatial_maps(maps.detach())).sum(1).relu()
     return ClassActivation(
         layer=list(network.layers)[stage_index], values=activation[0].cpu().numpy()
     )
@@ -59,7 +60,7 @@ def _last_maps(network: TapNetwork, image: Tensor) -> tuple[int, Tensor]:
     with torch.no_grad():
         for index, (stage, layer) in enumerate(network.layers.items()):
             output = layer(output)
-            if output.ndim == 4 and output.shape[2] * output.shape[3] > 1:
+            if output.ndim > 2 and spatial_maps(output)[0, 0].numel() > 1:
                 result = (index, output.clone())  # a later layer may work in place
             if stage == network.embedding.stage:
                 break

@@ -4,7 +4,7 @@ Each library is imported when one of its networks is first built. Each library t
 import than PyTorch itself, and most processes need at most one of them.
 """
 
-from torch import nn
+from torch import Tensor, nn
 
 from shared.networks.card import WeightsSource
 
@@ -24,8 +24,9 @@ def torchvision_network(name: str, **options: bool) -> nn.Module:
 def torchvision_weights(file: str, *alternative_names: str) -> WeightsSource:
     """Return a weight file that torchvision publishes; files of `alternative_names` are preferred.
 
-    It is always the first version of the weights. The papers used networks that were trained as
-    their authors did, and not by torchvision's later training recipes.
+    It is the first version of the weights. The papers used networks that were trained as their
+    authors did, and not by torchvision's later training recipes. `resnet50_v2` alone has the
+    second version.
     """
     return WeightsSource(
         files=(*alternative_names, file),
@@ -34,8 +35,25 @@ def torchvision_weights(file: str, *alternative_names: str) -> WeightsSource:
     )
 
 
-def timm_network(name: str) -> nn.Module:
+def timm_network(name: str, **options: int) -> nn.Module:
     """Return a network by its name in timm, with random weights."""
     from shared.networks._timm import create_model
 
-    return create_model(name, pretrained=False)
+    return create_model(name, pretrained=False, **options)
+
+
+def resample_positions(positions: Tensor, side: int) -> Tensor:
+    """Return a vision transformer's position embeddings for a grid of another size, as timm does.
+
+    Parameters
+    ----------
+    positions : (1, 1 + H W, C), the class token's first
+    side : of the new grid
+
+    Returns
+    -------
+    (1, 1 + side^2, C)
+    """
+    from shared.networks._timm import resample_abs_pos_embed
+
+    return resample_abs_pos_embed(positions, [side, side])

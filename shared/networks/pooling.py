@@ -4,6 +4,7 @@ Some signs of malignancy depend on the place: echogenicity is judged against the
 and margins along the rim.
 """
 
+import math
 from collections.abc import Mapping
 
 from torch import Tensor
@@ -37,12 +38,15 @@ def nodule_regions(masks: Tensor) -> dict[Pool, Tensor]:
 
 
 def pool_maps(maps: Tensor, pool: Pool, regions: Mapping[Pool, Tensor]) -> Tensor:
-    """Pool feature maps (N, C, H, W) to features (N, C).
+    """Pool feature maps (N, C, H, W), or tokens (N, 1 + H W, C), to features (N, C).
 
     Flat features (N, C) are returned unchanged.
     """
     if pool is Pool.FLAT:
         return maps
+    if pool is Pool.CLASS:
+        return maps[:, 0]
+    maps = spatial_maps(maps)
     if pool is Pool.AVERAGE:
         return maps.mean((2, 3))
     if pool is Pool.MAX:
@@ -52,6 +56,19 @@ def pool_maps(maps: Tensor, pool: Pool, regions: Mapping[Pool, Tensor]) -> Tenso
     weights = functional.interpolate(regions[pool], maps.shape[2:], mode="area")
     weighted_sum = (maps * weights).sum((2, 3))
     return weighted_sum / (weights.sum((2, 3)) + EPSILON)
+
+
+def spatial_maps(output: Tensor) -> Tensor:
+    """Return a stage's output as feature maps (N, C, H, W).
+
+    Maps are returned unchanged. Of tokens (N, 1 + H W, C), the class token is dropped and the patch
+    tokens get back their places in a square grid.
+    """
+    if output.ndim != 3:
+        return output
+    patches = output[:, 1:]
+    side = math.isqrt(patches.shape[1])
+    return patches.transpose(1, 2).unflatten(2, (side, side))
 
 
 def _middle(maps: Tensor) -> Tensor:

@@ -145,7 +145,7 @@ def filled(drawn) -> Callable[[str], nn.Module]:
             repeats = -(-prod(shape) // len(drawn))
             numbers = drawn.repeat(repeats)[: prod(shape)].reshape(shape)
             return numbers.mul_((2 / prod(shape[1:])) ** 0.5)
-        return torch.full(shape, float(key.endswith(("var", "weight"))))
+        return torch.full(shape, float(key.endswith(("var", "weight", "gamma"))))
 
     return fill
 

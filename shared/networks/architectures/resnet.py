@@ -69,6 +69,24 @@ class ResNet50:
 
 
 @register_network
+class ResNet50V2:
+    """torchvision's `resnet50` with the second version of its weights, of a later training recipe.
+
+    It is the same network as `resnet50`, and not He's later ResNet v2.
+    """
+
+    card = _card("resnet50_v2", "resnet50-11ad3fa6.pth", _BOTTLENECK_STAGE_CHANNELS)
+
+    @staticmethod
+    def build() -> nn.Module:
+        return torchvision_network("resnet50")
+
+    @staticmethod
+    def stages(module: nn.Module) -> OrderedDict[str, nn.Module]:
+        return _stages(module)
+
+
+@register_network
 class ResNet101:
     """torchvision's `resnet101`."""
 

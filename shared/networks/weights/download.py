@@ -29,8 +29,8 @@ def download(weights: WeightsSource, target: Path) -> None:
 def _fetch(weights: WeightsSource, path: Path) -> None:
     """Download into a file, and verify its length and its hashes.
 
-    The length must match the response's header. The hashes are the SHA-256 that torchvision puts
-    into its file names, and the card's MD5.
+    The length must match the response's header. The hashes are the SHA-256 whose beginning
+    torchvision and timm put into their file names, and the card's SHA-256 and MD5.
     """
     sha256 = hashlib.sha256()
     md5 = hashlib.md5(usedforsecurity=False)
@@ -50,5 +50,7 @@ def _fetch(weights: WeightsSource, path: Path) -> None:
     hash_in_name = _HASH_IN_NAME.search(weights.url)
     if hash_in_name and not sha256.hexdigest().startswith(hash_in_name[1]):
         raise ValueError("the file's hash is not the one in its name")
+    if weights.sha256 and sha256.hexdigest() != weights.sha256:
+        raise ValueError("the file's SHA-256 is not the one on the network's card")
     if weights.md5 and md5.hexdigest() != weights.md5:
         raise ValueError("the file's MD5 hash is not the one its publisher states")

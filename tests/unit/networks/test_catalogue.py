@@ -1,8 +1,11 @@
+import re
 import subprocess
 import sys
 from pathlib import Path
 
-from shared.networks import list_networks
+import pytest
+
+from shared.networks import get_network, list_networks
 from shared.networks._torchvision import models
 from shared.networks.catalogue import render_catalogue
 from shared.networks.libraries import TORCHVISION_LICENCE
@@ -36,17 +39,57 @@ TORCHVISION_NAMES = {
 """Names at torchvision that differ from ours."""
 
 
-def test_torchvisions_files_are_the_first_version_that_it_publishes():
+SECOND_VERSIONS = {"resnet50_v2": "resnet50"}
+"""Networks with torchvision's later weights, and their names at torchvision."""
+
+
+def test_torchvisions_files_are_the_first_version_that_it_publishes_unless_named():
     cards = {card.name: card for card in list_networks() if card.weights}
     torchvision_cards = {
         name: card
         for name, card in cards.items()
         if card.weights.licence == TORCHVISION_LICENCE
     }
-    assert len(torchvision_cards) == 12
+    assert len(torchvision_cards) == 16
     for name, card in torchvision_cards.items():
-        weights = models.get_model_weights(TORCHVISION_NAMES.get(name, name))
-        assert card.weights.url == weights.IMAGENET1K_V1.url
+        if name in SECOND_VERSIONS:
+            weights = models.get_model_weights(SECOND_VERSIONS[name]).IMAGENET1K_V2
+        else:
+            own_name = TORCHVISION_NAMES.get(name, name)
+            weights = models.get_model_weights(own_name).IMAGENET1K_V1
+        assert card.weights.url == weights.url
+
+
+@pytest.mark.parametrize(
+    ("name", "timm_name"),
+    [
+        ("dinov2_vits14", "vit_small_patch14_dinov2.lvd142m"),
+        ("efficientnet_lite0", "efficientnet_lite0.ra_in1k"),
+    ],
+)
+def test_a_card_of_timm_has_the_address_normalisation_and_licence_that_timm_states(
+    name, timm_name
+):
+    from timm.models import get_pretrained_cfg  # after torchvision's operators
+
+    card = get_network(name).card
+    published = get_pretrained_cfg(timm_name)
+    assert card.weights.url == published.url
+    assert card.weights.licence.lower().startswith(published.license)
+    assert (card.normalisation.mean, card.normalisation.std) == (
+        published.mean,
+        published.std,
+    )
+
+
+def test_every_card_states_the_data_behind_its_weights():
+    cards = [card for card in list_networks() if card.weights]
+    unnamed = {
+        card.name
+        for card in cards
+        if not re.search(r"trained on|research", card.weights.licence)
+    }
+    assert unnamed == set()
 
 
 def test_torchvision_and_timm_are_not_imported_before_one_of_their_networks_is_built():

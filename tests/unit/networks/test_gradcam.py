@@ -87,3 +87,20 @@ def test_a_network_without_maps_is_refused():
     flat = OrderedDict(fc=nn.Sequential(nn.Flatten(), nn.Linear(48, 2)))
     with pytest.raises(ValueError, match="no stage"):
         grad_cam(TapNetwork(FLAT, flat, ["fc"], nn.Linear(2, 2)), image())
+
+
+class Tokens(nn.Module):
+    """Maps (N, C, H, W) -> tokens (N, 1 + H W, C) with a class token of zeros."""
+
+    def forward(self, maps: torch.Tensor) -> torch.Tensor:
+        patches = maps.flatten(2).transpose(1, 2)
+        return torch.cat([torch.zeros_like(patches[:, :1]), patches], dim=1)
+
+
+def test_patch_tokens_give_the_map_of_the_maps_that_they_are():
+    card = replace(CARD, taps={"avg": Tap("tokens", Pool.AVERAGE, 2)})
+    activation = grad_cam(tuned(card, tokens=Tokens()), image())
+    assert activation.layer == "tokens"
+    np.testing.assert_allclose(
+        activation.values, grad_cam(tuned(CARD), image()).values, rtol=1e-6
+    )

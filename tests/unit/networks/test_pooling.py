@@ -1,7 +1,7 @@
 import torch
 
-from shared.networks.card import Pool
-from shared.networks.pooling import nodule_regions, pool_maps
+from shared.networks.card import MAP_POOLS, Pool
+from shared.networks.pooling import nodule_regions, pool_maps, spatial_maps
 
 
 def square(side: int = 96) -> torch.Tensor:
@@ -50,3 +50,22 @@ def test_the_centre_is_the_middle_half_of_both_sides():
     torch.testing.assert_close(
         pool_maps(speck, Pool.CENTRE, {}), torch.full((1, 2), 7.0)
     )
+
+
+def tokens_of(maps: torch.Tensor, class_token: torch.Tensor) -> torch.Tensor:
+    """Tokens (N, 1 + H W, C), row after row, the class token first."""
+    return torch.cat([class_token[:, None], maps.flatten(2).transpose(1, 2)], dim=1)
+
+
+def test_patch_tokens_are_pooled_like_the_map_that_they_are():
+    generator = torch.Generator().manual_seed(0)
+    maps = torch.randn(2, 5, 12, 12, generator=generator)
+    class_token = torch.randn(2, 5, generator=generator)
+    tokens = tokens_of(maps, class_token)
+    assert torch.equal(spatial_maps(tokens), maps)
+    assert torch.equal(pool_maps(tokens, Pool.CLASS, {}), class_token)
+    regions = nodule_regions(square().expand(2, -1, -1, -1))
+    for pool in MAP_POOLS:
+        torch.testing.assert_close(
+            pool_maps(tokens, pool, regions), pool_maps(maps, pool, regions)
+        )

@@ -139,7 +139,9 @@ def test_an_entry_that_is_no_file_or_has_no_readable_name_is_refused(tmp_path):
 
 @pytest.mark.parametrize("name", ["absent", "", "../mine", "mine.toml", "/etc/passwd"])
 def test_a_path_is_no_name_of_a_recipe(write_recipe, name):
-    with pytest.raises(RecipeNotListed, match="light, sera_vgg16, starter, mine"):
+    with pytest.raises(
+        RecipeNotListed, match="light, modern, sera_vgg16, starter, mine"
+    ):
         write_recipe().load(name)
 
 

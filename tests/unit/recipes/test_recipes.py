@@ -6,8 +6,10 @@ import pytest
 from shared.recipes import (
     FusionRule,
     HandcraftedFeatures,
+    NetworkFeatures,
     RecipeInvalid,
     RecipeUnknown,
+    Tuning,
     list_recipes,
     load_recipe,
     read_recipe,
@@ -21,7 +23,14 @@ def table():
 
 
 def test_the_recipes_that_ship_are_listed():
-    assert list_recipes() == ("koh2020", "lee2019", "light", "sera_vgg16", "starter")
+    assert list_recipes() == (
+        "koh2020",
+        "lee2019",
+        "light",
+        "modern",
+        "sera_vgg16",
+        "starter",
+    )
 
 
 @pytest.mark.parametrize("name", list_recipes())
@@ -48,6 +57,22 @@ def test_light_has_two_networks_and_handcrafted_features():
         "handcrafted/svm",
         "handcrafted/forest",
     ]
+
+
+def test_modern_has_two_newer_networks_and_says_that_it_is_untried():
+    modern = load_recipe("modern")
+    assert "not yet tried" in modern.source
+    assert labels(modern, modern.fusion.members) == [
+        "convnext_tiny/svm",
+        "dinov2_vits14/svm",
+        "handcrafted/svm",
+        "handcrafted/forest",
+    ]
+    assert not any(
+        features.tuning is not Tuning.NONE
+        for features in modern.features
+        if isinstance(features, NetworkFeatures)
+    )
 
 
 def test_lee2019_has_the_paper_s_six_selected_features():

@@ -8,7 +8,8 @@ from shared.networks import WeightsSource
 from shared.networks.weights.download import download
 
 BODY = bytes(range(256)) * 40
-SHA = hashlib.sha256(BODY).hexdigest()[:8]
+SHA256 = hashlib.sha256(BODY).hexdigest()
+SHA = SHA256[:8]
 MD5 = hashlib.md5(BODY, usedforsecurity=False).hexdigest()
 
 
@@ -38,8 +39,8 @@ def address():
         server.shutdown()
 
 
-def weights(url: str, md5: str = "") -> WeightsSource:
-    return WeightsSource(("net.pth",), url, "none", md5)
+def weights(url: str, md5: str = "", sha256: str = "") -> WeightsSource:
+    return WeightsSource(("net.pth",), url, "none", md5, sha256)
 
 
 @pytest.mark.parametrize(
@@ -55,6 +56,14 @@ def test_a_stated_md5_is_checked(address, tmp_path):
     with pytest.raises(ValueError, match="MD5"):
         download(weights(f"{address}/net.mat", "0" * 32), tmp_path / "other.mat")
     assert [file.name for file in tmp_path.iterdir()] == ["net.mat"]
+
+
+def test_the_sha256_of_the_card_is_checked(address, tmp_path):
+    url = f"{address}/net.pth"
+    download(weights(url, sha256=SHA256), tmp_path / "net.pth")
+    with pytest.raises(ValueError, match="SHA-256"):
+        download(weights(url, sha256="0" * 64), tmp_path / "other.pth")
+    assert [file.name for file in tmp_path.iterdir()] == ["net.pth"]
 
 
 @pytest.mark.parametrize(
