@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -24,7 +25,7 @@ from shared.recipes import (
     NetworkFeatures,
     Recipe,
 )
-from shared.statistics import Sigmoid
+from shared.statistics import Sigmoid, VennAbers
 
 OUT_OF_DISTRIBUTION = Finding(
     "out-of-distribution",
@@ -136,6 +137,7 @@ class FittedModel:
         features = novelty_features(self.recipe.features, tables)
         novelty, embedding = self.novelty.score_and_embed(features)
         p_values = self._p_values(scores)
+        intervals = self._risk_intervals(scores)
         return [
             self._prediction(
                 score=scores[row],
@@ -143,6 +145,7 @@ class FittedModel:
                 novelty=novelty[row],
                 embedding=embedding[row],
                 p_values=p_values[row],
+                risk_interval=intervals[row],
                 probabilities=probabilities[:, row],
             )
             for row in range(len(rows))
@@ -154,6 +157,18 @@ class FittedModel:
             return [(None, None)] * len(scores)
         p_values = self.evidence.conformal.p_values(scores).tolist()
         return [(benign_p, malignant_p) for benign_p, malignant_p in p_values]
+
+    def _risk_intervals(self, scores: Scores) -> Sequence[tuple[float, float] | None]:
+        """Return the Venn-Abers interval of each score; None without calibration cases."""
+        if self._venn_abers is None:
+            return [None] * len(scores)
+        return [(low, high) for low, high in self._venn_abers.intervals(scores)]
+
+    @cached_property
+    def _venn_abers(self) -> VennAbers | None:
+        if self.evidence is None:
+            return None
+        return VennAbers.from_cases(self.evidence.conformal)
 
     def _probabilities(
         self, component: FittedComponent, tables: Sequence[Array]
@@ -180,6 +195,7 @@ class FittedModel:
         novelty: float,
         embedding: Array,
         p_values: tuple[float | None, float | None],
+        risk_interval: tuple[float, float] | None,
         probabilities: Scores,
     ) -> Prediction:
         is_novel = novelty > self.novelty_limit
@@ -201,6 +217,7 @@ class FittedModel:
             benign_p=benign_p,
             malignant_p=malignant_p,
             findings=(OUT_OF_DISTRIBUTION,) if is_novel else (),
+            risk_interval=risk_interval,
         )
 
     def _component(self, component: FittedComponent, probability: float) -> Component:

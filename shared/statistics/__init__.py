@@ -93,6 +93,7 @@ from shared.statistics.reliability.decision_curve import (
     decision_curve,
     decision_curves,
 )
+from shared.statistics.reliability.venn_abers import VennAbers, interval_around
 
 __all__ = [
     "ASSUMED_PREVALENCE",
@@ -139,6 +140,7 @@ __all__ = [
     "SingleClass",
     "SiteRates",
     "Stability",
+    "VennAbers",
     "brier_score",
     "calibration_curve",
     "cohen_kappa",
@@ -154,6 +156,7 @@ __all__ = [
     "fit_sigmoid",
     "fleiss_kappa",
     "gee_rates",
+    "interval_around",
     "landis_koch_label",
     "logit_interval",
     "logit_wald",

@@ -57,6 +57,8 @@ class Prediction:
         deviations
     benign_p, malignant_p : conformal p-values of the classes; None from models without calibration
         cases
+    risk_interval : the two probabilities of Venn-Abers prediction, at the prevalence of the
+        training images; None from models without calibration cases
     """
 
     score: float
@@ -69,3 +71,4 @@ class Prediction:
     benign_p: float | None
     malignant_p: float | None
     findings: tuple[Finding, ...] = ()
+    risk_interval: tuple[float, float] | None = None
