@@ -58,7 +58,9 @@ from shared.learning import (
     tuning_keys,
 )
 from shared.learning.errors import NoReadableImages
-from shared.learning.features.extractors import Extractor
+from shared.learning.features.extractors import Extractor, NetworkExtractor
+from shared.learning.features.frames import FrameExtractor, frame_feature_set
+from shared.learning.training_context import without_tuning
 from shared.ledger import SystemSession
 from shared.ledger.datasets.labelled_image import LabelledImage
 from shared.ledger.datasets.versions import check_usable
@@ -234,7 +236,7 @@ class StepRunner:
         samples = self._samples[arguments.start : arguments.end]
         computed, skipped = precompute_features(
             samples,
-            [self._extractor(features)],
+            self._extractors_of(arguments.feature_set),
             self._feature_cache,
             recipe_framing(self._recipe),
             self._report_progress,
@@ -419,6 +421,19 @@ class StepRunner:
                 cache=self._feature_cache,
             )
         return self._extractors[features]
+
+    def _extractors_of(self, feature_set: int) -> list[Extractor]:
+        """Return the extractor of a feature set, and that of whole pictures if it uses the network.
+
+        Pictures that a tuned network describes wait until it is tuned.
+        """
+        features = self._recipe.features[feature_set]
+        extractor = self._extractor(features)
+        is_frames = feature_set == frame_feature_set(self._recipe)
+        if not is_frames or without_tuning(features) != features:
+            return [extractor]
+        assert isinstance(extractor, NetworkExtractor)
+        return [extractor, FrameExtractor(extractor)]
 
     def _training_context(self, inputs: StepInputs) -> TrainingContext:
         """The context with the table that the table step made."""

@@ -14,6 +14,8 @@ from shared.imaging.raster.orientation import UPRIGHT, Orientation
 
 Spacing = tuple[float, float]
 """Row and column spacing in mm."""
+FRAME_PX = 256
+"""Side of the square to which a whole picture is scaled."""
 SCALE_TOLERANCE = 0.02
 """Relative difference of two spacings that are one, written with other digits."""
 
@@ -224,3 +226,5 @@ class Nodule:
     """Position of the crop in the image."""
     caliper_roi: Box | None = None
     """The ROI that the caliper marks enclose, if no ROI was given."""
+    frame: NDArray[np.uint8] | None = None
+    """The whole B-mode picture, scaled to a square of `FRAME_PX`. Without it `pixels` stand for it."""

@@ -10,11 +10,13 @@ from shared.domain.results.findings import Finding
 from shared.domain.results.prediction import Component, Prediction, Verdict
 from shared.errors import SeraError
 from shared.imaging.image import Nodule
+from shared.learning.belonging import Belonging, foreign_image
 from shared.learning.classifiers.classifiers import Scorer, Scores, Settings
 from shared.learning.classifiers.fusion import Fuser
 from shared.learning.evidence import Evidence
 from shared.learning.features.extractors import Array, Extractor
 from shared.learning.features.fold_features import classifier_input
+from shared.learning.features.frames import FrameExtractor
 from shared.learning.features.table import Vectors, compute_vectors
 from shared.learning.novelty import Novelty
 from shared.observability.timings import measure
@@ -80,7 +82,9 @@ class TrainingSummary:
 class FittedModel:
     """Everything that turns a nodule into a prediction.
 
-    `evidence` is None in models of a version that stored none.
+    `evidence` is None in models of a version that stored none. `frames` and `belonging` judge the
+    whole picture before the nodule; both are None in models of a version that did not, and of
+    recipes without a network.
     """
 
     recipe: Recipe
@@ -94,6 +98,8 @@ class FittedModel:
     training: TrainingSummary
     metrics: Mapping[str, float]
     evidence: Evidence | None = None
+    frames: FrameExtractor | None = None
+    belonging: Belonging | None = None
 
     def predict(self, nodules: Sequence[Nodule]) -> list[Prediction]:
         """Return one prediction for each nodule.
@@ -116,8 +122,11 @@ class FittedModel:
 
         If an entry of `nodules` is already an error, it is returned unchanged.
         """
+        extractors: list[Extractor] = list(self.extractors)
+        if self.frames is not None:
+            extractors.append(self.frames)
         with measure("features"):
-            outcomes = compute_vectors(self.extractors, nodules)
+            outcomes = compute_vectors(extractors, nodules)
         rows = [outcome for outcome in outcomes if not isinstance(outcome, SeraError)]
         with measure("classify"):
             predictions = iter(self._predict_rows(rows) if rows else ())
@@ -129,6 +138,8 @@ class FittedModel:
     def _predict_rows(self, rows: Sequence[Vectors]) -> list[Prediction]:
         """Return the predictions from the features of N nodules."""
         tables = [np.stack(column) for column in zip(*rows, strict=True)]
+        distances = self._frame_distances(tables, len(rows))
+        tables = tables[: len(self.extractors)]
         probabilities = np.stack(
             [self._probabilities(component, tables) for component in self.components]
         )
@@ -146,10 +157,23 @@ class FittedModel:
                 embedding=embedding[row],
                 p_values=p_values[row],
                 risk_interval=intervals[row],
+                frame_distance=distances[row],
                 probabilities=probabilities[:, row],
             )
             for row in range(len(rows))
         ]
+
+    def _frame_distances(
+        self, tables: Sequence[Array], count: int
+    ) -> Sequence[float | None]:
+        """Return the distance of each whole picture from those of the training, 1 at the limit.
+
+        None without belonging. The last of the tables is that of the pictures.
+        """
+        if self.belonging is None:
+            return [None] * count
+        distances: list[float] = self.belonging.distances(tables[-1]).tolist()
+        return distances
 
     def _p_values(self, scores: Scores) -> Sequence[tuple[float | None, float | None]]:
         """Return the p-values of the benign and of the malignant class for each score."""
@@ -162,7 +186,8 @@ class FittedModel:
         """Return the Venn-Abers interval of each score; None without calibration cases."""
         if self._venn_abers is None:
             return [None] * len(scores)
-        return [(low, high) for low, high in self._venn_abers.intervals(scores)]
+        intervals = self._venn_abers.intervals(scores).tolist()
+        return [(low, high) for low, high in intervals]
 
     @cached_property
     def _venn_abers(self) -> VennAbers | None:
@@ -196,10 +221,11 @@ class FittedModel:
         embedding: Array,
         p_values: tuple[float | None, float | None],
         risk_interval: tuple[float, float] | None,
+        frame_distance: float | None,
         probabilities: Scores,
     ) -> Prediction:
-        is_novel = novelty > self.novelty_limit
-        if is_novel:
+        referrals = self._referrals(novelty, frame_distance)
+        if referrals:
             decision = Verdict.REFER
         elif score >= self.cutoff:
             decision = Verdict.MALIGNANT
@@ -216,9 +242,18 @@ class FittedModel:
             embedding=tuple(embedding.tolist()),
             benign_p=benign_p,
             malignant_p=malignant_p,
-            findings=(OUT_OF_DISTRIBUTION,) if is_novel else (),
+            findings=referrals,
             risk_interval=risk_interval,
+            frame_distance=frame_distance,
         )
+
+    def _referrals(
+        self, novelty: float, frame_distance: float | None
+    ) -> tuple[Finding, ...]:
+        """Return the reason why an image is referred: one alone, the picture's before the nodule's."""
+        if frame_distance is not None and frame_distance > 1:
+            return (foreign_image(frame_distance),)
+        return (OUT_OF_DISTRIBUTION,) if novelty > self.novelty_limit else ()
 
     def _component(self, component: FittedComponent, probability: float) -> Component:
         feature_sets = [self.recipe.features[index] for index in component.feature_sets]

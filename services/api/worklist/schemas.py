@@ -35,7 +35,14 @@ COPIED_FIELDS = (
     "reason",
     "facts",
 )
-RESULT_FIELDS = ("risk", "risk_interval", "decision", "fna", "statement", "reader_level")
+RESULT_FIELDS = (
+    "risk",
+    "risk_interval",
+    "decision",
+    "fna",
+    "statement",
+    "reader_level",
+)
 
 
 def _or_none(value: object) -> object:

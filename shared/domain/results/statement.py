@@ -19,7 +19,7 @@ FEW_TRAINING_IMAGES = "few-training-images"
 TEST_APART = "test-apart"
 MODEL_CAUTIONS = (SYNTHETIC_MODEL, GATE_OVERRULED, TEST_APART, FEW_TRAINING_IMAGES)
 """Codes of warnings about the model itself, the most serious first."""
-REFERRAL_CODES = ("out-of-distribution", "uncertain")
+REFERRAL_CODES = ("foreign-image", "out-of-distribution", "uncertain")
 """Codes of warnings that say why a case is referred."""
 HIGHEST_LEVELS = frozenset({"TR5", "K-TIRADS 5"})
 """The level of the highest band of each rule in `shared.guidelines.RULES`."""

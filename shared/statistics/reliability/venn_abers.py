@@ -85,9 +85,7 @@ class VennAbers:
         )
 
 
-def interval_around(
-    risk: float, interval: tuple[float, float]
-) -> tuple[float, float]:
+def interval_around(risk: float, interval: tuple[float, float]) -> tuple[float, float]:
     """Return the interval, widened as far as needed to contain the risk.
 
     A wider interval keeps the inequalities of the guarantee.

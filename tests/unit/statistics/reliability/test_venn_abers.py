@@ -57,9 +57,7 @@ def simulate(seed: int, cases: int, repeats: int) -> tuple[Any, Any, Any]:
         if labels[:cases].all() or not labels[:cases].any():
             continue
         risks.append(risk[-1])
-        intervals.append(
-            fit(scores[:cases], labels[:cases]).intervals(scores[-1:])[0]
-        )
+        intervals.append(fit(scores[:cases], labels[:cases]).intervals(scores[-1:])[0])
     low, high = np.array(intervals).T
     return np.array(risks), low, high
 
@@ -116,4 +114,5 @@ def test_the_interval_always_contains_the_risk(risk, first, second):
     interval = (min(first, second), max(first, second))
     low, high = interval_around(risk, interval)
     assert low <= risk <= high
-    assert low <= interval[0] and interval[1] <= high
+    assert low <= interval[0]
+    assert interval[1] <= high
