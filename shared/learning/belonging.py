@@ -16,12 +16,12 @@ from shared.learning.classifiers.classifiers import Scores, Table
 from shared.learning.novelty import Novelty
 from shared.learning.validation.folds import Fold
 
-QUANTILE = 0.98
+QUANTILE = 0.97
 """Share of the training pictures that belong, out of fold."""
+FEW_PICTURES = 100
 TAIL_DEVIATIONS = 2.6
-"""The limit is at least so many standard deviations above the mean of the scores' logarithms.
-
-The highest quantiles of a few dozen scores are known too badly to refuse by them alone.
+"""Of fewer pictures the limit is at least so many standard deviations above the mean of the scores'
+logarithms, because their highest quantiles are known too badly to refuse by them alone.
 """
 RARE_COLOUR_SHARE = 0.02
 """If fewer training pictures were in colour, a coloured picture does not belong."""
@@ -86,6 +86,9 @@ def foreign_image(distance: float) -> Finding:
 
 
 def _limit(scores: Scores) -> float:
+    limit = float(np.quantile(scores, QUANTILE))
+    if len(scores) >= FEW_PICTURES:
+        return limit
     logarithms = np.log(scores)
     tail = np.exp(logarithms.mean() + TAIL_DEVIATIONS * logarithms.std())
-    return float(max(np.quantile(scores, QUANTILE), tail))
+    return max(limit, float(tail))
