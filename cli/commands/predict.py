@@ -13,6 +13,7 @@ from rich.table import Table
 
 from cli.commands import application
 from cli.output.results import (
+    GUARANTEE,
     NO_ANSWER,
     PREVALENCES,
     STATEMENT_COLUMNS,
@@ -300,6 +301,8 @@ def notes(outcomes: Sequence[Outcome], settings: "HospitalSettings") -> list[str
         f"Risk where {100 * settings.prevalence:g} % of nodules are malignant ({prevalence}: "
         f"--prevalence); FNA by {settings.fna_rule} (--fna-rule)."
     ]
+    if any(statement_of(result).risk_interval for result in results):
+        lines.append(GUARANTEE)
     referred = sum(not statement_of(result).answered for result in results)
     if referred:
         lines.append(

@@ -9,7 +9,12 @@ from cli.output.terminal import Console
 from shared.domain.results.fna import FnaAdvice, FnaOutcome
 from shared.domain.results.rates import CutoffRates, RateSource
 from shared.domain.results.result import Result
-from shared.domain.results.statement import MODEL_CAUTIONS, Contrast, statement_of
+from shared.domain.results.statement import (
+    MODEL_CAUTIONS,
+    Contrast,
+    Statement,
+    statement_of,
+)
 
 MIN_WIDTH = 118
 STATEMENT_COLUMNS = ("level", "FNA", "threshold", "risk", "cut-off")
@@ -26,6 +31,11 @@ NO_ANSWER = "refer"
 NO_ANSWER_SENTENCE = (
     "No answer: SERA gives neither a risk nor FNA advice for this case. Have a radiologist read "
     "the image; the notes say why."
+)
+GUARANTEE = (
+    "In brackets: the uncertainty of the risk (Venn-Abers). Over many cases like the training "
+    "images, the share of malignant nodules lies between the mean lower and the mean upper end; "
+    "for one patient there is no guarantee."
 )
 CONTRASTS = {
     Contrast.FNA_BELOW_CUTOFF: (
@@ -106,9 +116,18 @@ def statement_cells(result: Result, risk_decimals: int = 0) -> tuple[str, ...]:
         statement.level or "-",
         FNA_WORDS[statement.fna],
         threshold(result.fna) if result.fna else "-",
-        f"{statement.risk:.{risk_decimals}%}",
+        risk_text(statement, risk_decimals),
         statement.side,
     )
+
+
+def risk_text(statement: Statement, decimals: int = 0) -> str:
+    """Return the risk with its interval, if it has one, such as `22% (9-34)`."""
+    text = f"{statement.risk:.{decimals}%}"
+    if statement.risk_interval is None:
+        return text
+    low, high = (100 * end for end in statement.risk_interval)
+    return f"{text} ({low:.{decimals}f}-{high:.{decimals}f})"
 
 
 def threshold(fna: FnaAdvice) -> str:
@@ -141,9 +160,11 @@ def answer_sentences(result: Result) -> list[str]:
     else:
         lines.append("No suspicion level and no FNA advice: no size was given.")
     lines.append(
-        f"Risk of malignancy {result.risk:.0%} where {result.prevalence:.0%} of nodules are "
+        f"Risk of malignancy {risk_text(statement)} where {result.prevalence:.0%} of nodules are "
         f"malignant ({PREVALENCES[result.prevalence_assumed]})."
     )
+    if result.risk_interval:
+        lines.append(GUARANTEE)
     lines.append(
         f"The score is {statement.side} the model's cut-off ({result.score:.3f}, cut-off "
         f"{result.cutoff:.3f} by {result.cutoff_rule}){_rates(result.cutoff_rates)}."

@@ -59,10 +59,15 @@ from shared.learning import (
     tuning_keys,
 )
 from shared.learning.errors import NoReadableImages
-from shared.learning.features.extractors import Extractor
+from shared.learning.features.extractors import Extractor, NetworkExtractor
+from shared.learning.features.frames import FrameExtractor, frame_feature_set
 from shared.learning.outlining import OutlineFolds
 from shared.learning.samples.nodules import NoduleReader
-from shared.learning.training_context import outline_folds, training_nodules
+from shared.learning.training_context import (
+    outline_folds,
+    training_nodules,
+    without_tuning,
+)
 from shared.ledger import SystemSession
 from shared.ledger.datasets.labelled_image import LabelledImage
 from shared.ledger.datasets.versions import check_usable
@@ -250,7 +255,7 @@ class StepRunner:
         samples = self._samples[arguments.start : arguments.end]
         computed, skipped = precompute_features(
             samples,
-            [self._extractor(features)],
+            self._extractors_of(arguments.feature_set),
             self._feature_cache,
             self._nodules,
             self._report_progress,
@@ -446,6 +451,19 @@ class StepRunner:
                 cache=self._feature_cache,
             )
         return self._extractors[features]
+
+    def _extractors_of(self, feature_set: int) -> list[Extractor]:
+        """Return the extractor of a feature set, and that of whole pictures if it uses the network.
+
+        Pictures that a tuned network describes wait until it is tuned.
+        """
+        features = self._recipe.features[feature_set]
+        extractor = self._extractor(features)
+        is_frames = feature_set == frame_feature_set(self._recipe)
+        if not is_frames or without_tuning(features) != features:
+            return [extractor]
+        assert isinstance(extractor, NetworkExtractor)
+        return [extractor, FrameExtractor(extractor)]
 
     def _training_context(self, inputs: StepInputs) -> TrainingContext:
         """The context with the table that the table step made."""

@@ -7,6 +7,8 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from shared.bundles.bundle import Bundle
 from shared.bundles.golden_cases import TOLERANCE
 from shared.bundles.ledger_record import confusion_table
@@ -27,6 +29,8 @@ from shared.statistics import (
     ConfusionTable,
     DecisionCurve,
     Measure,
+    VennAbers,
+    interval_around,
     predictive_values,
 )
 
@@ -55,6 +59,8 @@ CLINICAL_PREVALENCES = (0.15, ASSUMED_PREVALENCE)
 
 Predictive values at the training images' prevalence would be of little use.
 """
+INTERVAL_QUANTILES = (0.05, 0.25, 0.5, 0.75, 0.95)
+"""Shares of the training images whose score is lower, at which the card shows the interval."""
 NO_PRETRAINED_WEIGHTS = {"from": "none: trained from nothing", "licence": "none needed"}
 
 
@@ -79,6 +85,7 @@ def model_card(bundle: Bundle) -> dict[str, Any]:
         "operating_points": _operating_points(bundle),
         "conformal": _conformal_coverage(bundle),
         "calibration": _calibration(bundle),
+        "risk_intervals": _risk_intervals(bundle),
         "decision_curves": _decision_curves(bundle),
         "limits": _limits(bundle),
         "published": {
@@ -143,6 +150,7 @@ def _recipe(bundle: Bundle) -> dict[str, Any]:
             "quantile": recipe.decision.novelty_quantile,
             "limit": model.novelty_limit,
         },
+        "judges_whole_pictures": model.belonging is not None,
         "margin": recipe.roi.margin,
         "outline": _outline(bundle),
     }
@@ -348,6 +356,23 @@ def _calibration_bin(entry: CalibrationBin) -> dict[str, Any]:
         "observed_low": entry.interval.low,
         "observed_high": entry.interval.high,
     }
+
+
+def _risk_intervals(bundle: Bundle) -> dict[str, Any] | None:
+    """Return the risk with its interval at some quantiles of the training images' scores."""
+    evidence = bundle.model.evidence
+    if evidence is None:
+        return None
+    scores = np.quantile(evidence.reference.score, INTERVAL_QUANTILES)
+    risks = bundle.model.calibration.apply(scores)
+    ends = VennAbers.from_cases(evidence.conformal).intervals(scores)
+    rows = []
+    for share, risk, (low, high) in zip(
+        INTERVAL_QUANTILES, risks.tolist(), ends.tolist(), strict=True
+    ):
+        low, high = interval_around(risk, (low, high))
+        rows.append({"quantile": share, "risk": risk, "low": low, "high": high})
+    return {"guarantee": statements.RISK_INTERVAL, "rows": rows}
 
 
 def _decision_curves(bundle: Bundle) -> list[dict[str, Any]] | None:

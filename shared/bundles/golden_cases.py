@@ -7,6 +7,7 @@ import safetensors.numpy
 from numpy.typing import NDArray
 
 from shared.bundles.errors import BundleNotReproduced
+from shared.domain.results.prediction import Prediction
 from shared.imaging.image import Nodule
 from shared.learning import FittedModel, phantom_nodule
 from shared.phantoms import draw
@@ -54,10 +55,15 @@ def unpack(arrays: Mapping[str, NDArray[np.uint8]]) -> list[Nodule]:
     ]
 
 
+def unpack_bytes(content: bytes) -> list[Nodule]:
+    """Unpack the nodules from the file's bytes, as a bundle that is loaded does."""
+    return unpack(safetensors.numpy.load(content))
+
+
 def reproduce(
     model: FittedModel, nodules: Sequence[Nodule], scores: Sequence[float]
-) -> None:
-    """Score the golden cases again, which also warms the model up.
+) -> list[Prediction]:
+    """Score the golden cases again, which also warms the model up, and return the predictions.
 
     Raises `BundleNotReproduced` if a score differs from its stored value in `scores`.
     """
@@ -68,3 +74,4 @@ def reproduce(
             raise BundleNotReproduced(
                 case=case, found=prediction.score, expected=expected
             )
+    return predictions

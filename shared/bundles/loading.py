@@ -1,6 +1,6 @@
 """Loads a bundle from a folder: verifies, builds the model, and reproduces the golden cases."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from errno import ENOENT
 from os import strerror
@@ -14,7 +14,7 @@ import safetensors.torch
 from numpy.typing import NDArray
 from torch import OutOfMemoryError, Tensor
 
-from shared.bundles import evidence, golden_cases, golden_outlines
+from shared.bundles import belonging, evidence, golden_cases, golden_outlines
 from shared.bundles.bundle import Bundle
 from shared.bundles.errors import (
     BundleMissing,
@@ -40,6 +40,7 @@ from shared.bundles.trusted import load_classifier
 from shared.engines import Engine, open_engine
 from shared.errors import SeraError
 from shared.learning import Evidence, FittedComponent, FittedModel, TrainingSummary
+from shared.learning.belonging import Belonging
 from shared.learning.classifiers.classifiers import SCORERS, NetworkScorer, Scorer
 from shared.learning.classifiers.fusion import Fuser
 from shared.learning.features.extractors import (
@@ -47,6 +48,7 @@ from shared.learning.features.extractors import (
     HandcraftedExtractor,
     NetworkExtractor,
 )
+from shared.learning.features.frames import FrameExtractor, frame_extractor
 from shared.learning.novelty import Novelty
 from shared.networks import TapNetwork
 from shared.networks.errors import WeightsUnreadable
@@ -133,7 +135,9 @@ def _load(
     try:
         model = _model(manifest, files, engine or open_engine())
         nodules = golden_cases.unpack(files.arrays(manifest.golden.file))
-        golden_cases.reproduce(model, nodules, manifest.golden.scores)
+        predictions = golden_cases.reproduce(model, nodules, manifest.golden.scores)
+        if model.belonging is not None:
+            belonging.reproduce(predictions, files.arrays(belonging.BELONGING_FILE))
         if model.outliner is not None and manifest.outline is not None:
             golden = files.arrays(manifest.outline.golden)
             golden_outlines.reproduce(model.outliner, golden)
@@ -253,9 +257,10 @@ def _verified_content(content: bytes, entry: FileEntry, path: str) -> bytes:
 
 def _model(manifest: Manifest, files: _BundleFiles, engine: Engine) -> FittedModel:
     recipe = read_recipe(manifest.recipe)
-    extractors = []
+    extractors: list[Extractor] = []
     for index in range(len(recipe.features)):
         extractors.append(_extractor(recipe, index, manifest, files, engine))
+    frames = _frames(recipe, extractors, files)
     return FittedModel(
         recipe=recipe,
         extractors=tuple(extractors),
@@ -274,6 +279,8 @@ def _model(manifest: Manifest, files: _BundleFiles, engine: Engine) -> FittedMod
         metrics=manifest.metrics,
         evidence=_evidence(manifest.evidence, files),
         outliner=_outliner(recipe, manifest.outline, files),
+        frames=frames,
+        belonging=_belonging(frames, files),
     )
 
 
@@ -342,6 +349,22 @@ def _novelty(entry: NoveltyEntry, files: _BundleFiles) -> Novelty:
     if not ((novelty.spread > 0).all() and (novelty.variances > 0).all()):
         raise BundleUnreadable(part=entry.file, problem="a spread that is not positive")
     return novelty
+
+
+def _frames(
+    recipe: Recipe, extractors: Sequence[Extractor], files: _BundleFiles
+) -> FrameExtractor | None:
+    """Return the extractor of whole pictures; None from a bundle that judges none."""
+    if belonging.BELONGING_FILE not in files.entries:
+        return None
+    return frame_extractor(recipe, extractors)
+
+
+def _belonging(frames: FrameExtractor | None, files: _BundleFiles) -> Belonging | None:
+    if frames is None:
+        return None
+    arrays = files.arrays(belonging.BELONGING_FILE)
+    return belonging.unpack(arrays, width=frames.width - 1)
 
 
 def _evidence(entry: EvidenceEntry | None, files: _BundleFiles) -> Evidence | None:

@@ -12,7 +12,7 @@ from pathlib import Path
 import safetensors.numpy
 import safetensors.torch
 
-from shared.bundles import evidence, golden_cases, golden_outlines
+from shared.bundles import belonging, evidence, golden_cases, golden_outlines
 from shared.bundles.errors import BundleExists
 from shared.bundles.manifest import (
     CLASSES,
@@ -76,11 +76,15 @@ def save(
     if model.outliner is not None:
         contents[OUTLINE_FILE] = pack_network(model.outliner.network)
         contents[OUTLINE_GOLDEN_FILE] = golden_outlines.draw(model.outliner)
+    predictions = model.predict(golden_cases.unpack_bytes(contents[GOLDEN_FILE]))
+    if model.belonging is not None:
+        distances = [prediction.frame_distance or 0.0 for prediction in predictions]
+        contents[belonging.BELONGING_FILE] = belonging.pack(model.belonging, distances)
     manifest = _manifest(
         model,
         model_evidence=model.evidence,
         contents=contents,
-        golden_scores=tuple(prediction.score for prediction in model.predict(nodules)),
+        golden_scores=tuple(prediction.score for prediction in predictions),
         synthetic=synthetic,
         created=created or datetime.now(UTC),
     ).to_bytes()

@@ -37,6 +37,7 @@ def render(card: Mapping[str, Any]) -> str:
         points=_rows_to_show(card["operating_points"], "target", PAGE_TARGETS),
         sets=_rows_to_show(card["conformal"], "alpha", PAGE_ALPHAS),
         gate=card.get("gate"),
+        intervals=card.get("risk_intervals"),
         curves=[(curve, curve_figure(curve), _curve_rows(curve)) for curve in curves],
     )
 

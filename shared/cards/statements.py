@@ -37,6 +37,11 @@ LIMITS = (
     "Photographs of a screen lose quality; one study had an AUC of 0.82 from them (Cho 2023). "
     "SERA warns of some bad ones and cannot see every one.",
 )
+RISK_INTERVAL = (
+    "Venn-Abers: over many cases like the training images, the share of malignant nodules lies "
+    "between the mean lower and the mean upper end of their intervals. For one patient there is no "
+    "guarantee. An interval is widened where it does not contain the risk."
+)
 NO_SITES = (
     "The training images do not say where they come from, so nothing is known of differences "
     "between hospitals."

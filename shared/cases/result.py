@@ -11,10 +11,22 @@ from shared.domain.results.fna import FnaAdvice
 from shared.domain.results.model_reference import ModelReference
 from shared.domain.results.prediction import Component, Prediction, Verdict
 from shared.domain.results.rates import CutoffRates
-from shared.domain.results.result import YOUDEN, ReadRoi, Result, Timings
+from shared.domain.results.result import (
+    YOUDEN,
+    ReadRoi,
+    Result,
+    RiskGuarantee,
+    Timings,
+)
 from shared.guidelines import RULES, RuleUnknown, alternatives, recommend
 from shared.imaging.image import Nodule
-from shared.statistics import OperatingPoint, ProbabilityInvalid, Sigmoid, shift_prior
+from shared.statistics import (
+    OperatingPoint,
+    ProbabilityInvalid,
+    Sigmoid,
+    interval_around,
+    shift_prior,
+)
 
 SMALL_MM = 10.0
 UNDER_10_MM = "under-10-mm"
@@ -142,6 +154,7 @@ def make_result(
     decision = decide(_decision_facts(prediction, settings, model))
     cutoff_risk = float(model.calibration.apply(decision.cutoff))
     risk = risk_at(settings.prevalence, prediction.risk, model.prevalence)
+    interval = risk_interval_at(settings.prevalence, risk, prediction, model)
     fna = None
     if case.size_mm is not None:
         fna = advise(risk, case.size_mm, settings.fna_rule)
@@ -162,12 +175,27 @@ def make_result(
         timings_ms=timings,
         cutoff_rates=cutoff_rates(decision.cutoff_rule, model),
         prevalence_assumed=settings.prevalence_assumed,
+        risk_interval=interval,
+        risk_guarantee=None if interval is None else RiskGuarantee.VENN_ABERS,
     )
 
 
 def risk_at(prevalence: float, risk: float, trained_at: float) -> float:
     """Shift a risk from the prevalence of the training images to another prevalence."""
     return float(shift_prior(risk, trained_at, prevalence))
+
+
+def risk_interval_at(
+    prevalence: float, risk: float, prediction: Prediction, model: ModelFacts
+) -> tuple[float, float] | None:
+    """Return the interval of a risk at a prevalence, shifted as the risk is; it contains the risk."""
+    if prediction.risk_interval is None:
+        return None
+    low, high = (
+        risk_at(prevalence, end, trained_at=model.prevalence)
+        for end in prediction.risk_interval
+    )
+    return interval_around(risk, (low, high))
 
 
 def components_at(

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 Spacing = tuple[float, float]
 """Row and column spacing in mm."""
+FRAME_PX = 256
+"""Side of the square to which a whole picture is scaled."""
 SCALE_TOLERANCE = 0.02
 """Relative difference of two spacings that are one, written with other digits."""
 
@@ -232,3 +234,5 @@ class Nodule:
     roi_source: RoiSource | None = None
     is_found: bool = True
     """False if nothing is marked and the outliner found no nodule in the picture."""
+    frame: NDArray[np.uint8] | None = None
+    """The whole B-mode picture, scaled to a square of `FRAME_PX`. Without it `pixels` stand for it."""

@@ -7,6 +7,7 @@ import numpy as np
 
 from shared.domain.messages import Message
 from shared.engines import Engine
+from shared.learning.belonging import Belonging
 from shared.learning.classifiers.classifiers import (
     SCORERS,
     Labels,
@@ -219,7 +220,16 @@ class _ModelAssembly:
                 novelty=out_of_fold_novelty,
                 embedding=embedding,
             ),
+            frames=self._context.frames,
+            belonging=self._fit_belonging(),
         )
+
+    def _fit_belonging(self) -> Belonging | None:
+        """Return what whole pictures belong; None if the recipe has no network."""
+        table = self._context.frame_table()
+        if table is None:
+            return None
+        return Belonging.fit(table, self._context.cross_validation.folds)
 
     def _fit_components(self) -> tuple[FittedComponent, ...]:
         with _final_evaluator(self._context) as evaluator:

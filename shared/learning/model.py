@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 
@@ -9,11 +10,13 @@ from shared.domain.results.findings import Finding
 from shared.domain.results.prediction import Component, Prediction, Verdict
 from shared.errors import SeraError
 from shared.imaging.image import Nodule
+from shared.learning.belonging import Belonging, foreign_image
 from shared.learning.classifiers.classifiers import Scorer, Scores, Settings
 from shared.learning.classifiers.fusion import Fuser
 from shared.learning.evidence import Evidence
 from shared.learning.features.extractors import Array, Extractor
 from shared.learning.features.fold_features import classifier_input
+from shared.learning.features.frames import FrameExtractor
 from shared.learning.features.table import Vectors, compute_vectors
 from shared.learning.novelty import Novelty
 from shared.observability.timings import measure
@@ -25,7 +28,7 @@ from shared.recipes import (
     NetworkFeatures,
     Recipe,
 )
-from shared.statistics import Sigmoid
+from shared.statistics import Sigmoid, VennAbers
 
 OUT_OF_DISTRIBUTION = Finding(
     "out-of-distribution",
@@ -81,7 +84,8 @@ class FittedModel:
     """Everything that turns a nodule into a prediction.
 
     `evidence` is None in models of a version that stored none. `outliner` is None if nodules are
-    read by the given ROI as it is.
+    read by the given ROI as it is. `frames` and `belonging` judge the whole picture before the
+    nodule; both are None in models of a version that did not, and of recipes without a network.
     """
 
     recipe: Recipe
@@ -96,6 +100,8 @@ class FittedModel:
     metrics: Mapping[str, float]
     evidence: Evidence | None = None
     outliner: NetworkOutliner | None = None
+    frames: FrameExtractor | None = None
+    belonging: Belonging | None = None
 
     def predict(self, nodules: Sequence[Nodule]) -> list[Prediction]:
         """Return one prediction for each nodule.
@@ -118,8 +124,11 @@ class FittedModel:
 
         If an entry of `nodules` is already an error, it is returned unchanged.
         """
+        extractors: list[Extractor] = list(self.extractors)
+        if self.frames is not None:
+            extractors.append(self.frames)
         with measure("features"):
-            outcomes = compute_vectors(self.extractors, nodules)
+            outcomes = compute_vectors(extractors, nodules)
         rows = [outcome for outcome in outcomes if not isinstance(outcome, SeraError)]
         with measure("classify"):
             predictions = iter(self._predict_rows(rows) if rows else ())
@@ -133,6 +142,8 @@ class FittedModel:
     def _predict_rows(self, rows: Sequence[Vectors]) -> list[Prediction]:
         """Return the predictions from the features of N nodules."""
         tables = [np.stack(column) for column in zip(*rows, strict=True)]
+        distances = self._frame_distances(tables, len(rows))
+        tables = tables[: len(self.extractors)]
         probabilities = np.stack(
             [self._probabilities(component, tables) for component in self.components]
         )
@@ -141,6 +152,7 @@ class FittedModel:
         features = novelty_features(self.recipe.features, tables)
         novelty, embedding = self.novelty.score_and_embed(features)
         p_values = self._p_values(scores)
+        intervals = self._risk_intervals(scores)
         return [
             self._prediction(
                 score=scores[row],
@@ -148,10 +160,24 @@ class FittedModel:
                 novelty=novelty[row],
                 embedding=embedding[row],
                 p_values=p_values[row],
+                risk_interval=intervals[row],
+                frame_distance=distances[row],
                 probabilities=probabilities[:, row],
             )
             for row in range(len(rows))
         ]
+
+    def _frame_distances(
+        self, tables: Sequence[Array], count: int
+    ) -> Sequence[float | None]:
+        """Return the distance of each whole picture from those of the training, 1 at the limit.
+
+        None without belonging. The last of the tables is that of the pictures.
+        """
+        if self.belonging is None:
+            return [None] * count
+        distances: list[float] = self.belonging.distances(tables[-1]).tolist()
+        return distances
 
     def _p_values(self, scores: Scores) -> Sequence[tuple[float | None, float | None]]:
         """Return the p-values of the benign and of the malignant class for each score."""
@@ -159,6 +185,19 @@ class FittedModel:
             return [(None, None)] * len(scores)
         p_values = self.evidence.conformal.p_values(scores).tolist()
         return [(benign_p, malignant_p) for benign_p, malignant_p in p_values]
+
+    def _risk_intervals(self, scores: Scores) -> Sequence[tuple[float, float] | None]:
+        """Return the Venn-Abers interval of each score; None without calibration cases."""
+        if self._venn_abers is None:
+            return [None] * len(scores)
+        intervals = self._venn_abers.intervals(scores).tolist()
+        return [(low, high) for low, high in intervals]
+
+    @cached_property
+    def _venn_abers(self) -> VennAbers | None:
+        if self.evidence is None:
+            return None
+        return VennAbers.from_cases(self.evidence.conformal)
 
     def _probabilities(
         self, component: FittedComponent, tables: Sequence[Array]
@@ -185,10 +224,12 @@ class FittedModel:
         novelty: float,
         embedding: Array,
         p_values: tuple[float | None, float | None],
+        risk_interval: tuple[float, float] | None,
+        frame_distance: float | None,
         probabilities: Scores,
     ) -> Prediction:
-        is_novel = novelty > self.novelty_limit
-        if is_novel:
+        referrals = self._referrals(novelty, frame_distance)
+        if referrals:
             decision = Verdict.REFER
         elif score >= self.cutoff:
             decision = Verdict.MALIGNANT
@@ -205,8 +246,18 @@ class FittedModel:
             embedding=tuple(embedding.tolist()),
             benign_p=benign_p,
             malignant_p=malignant_p,
-            findings=(OUT_OF_DISTRIBUTION,) if is_novel else (),
+            findings=referrals,
+            risk_interval=risk_interval,
+            frame_distance=frame_distance,
         )
+
+    def _referrals(
+        self, novelty: float, frame_distance: float | None
+    ) -> tuple[Finding, ...]:
+        """Return the reason why an image is referred: one alone, the picture's before the nodule's."""
+        if frame_distance is not None and frame_distance > 1:
+            return (foreign_image(frame_distance),)
+        return (OUT_OF_DISTRIBUTION,) if novelty > self.novelty_limit else ()
 
     def _component(self, component: FittedComponent, probability: float) -> Component:
         feature_sets = [self.recipe.features[index] for index in component.feature_sets]

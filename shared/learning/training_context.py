@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from copy import copy
 from dataclasses import replace
+from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple, TypeGuard
 
@@ -23,6 +24,11 @@ from shared.learning.features.extractors import (
     NetworkExtractor,
 )
 from shared.learning.features.fold_features import FixedFeatures, FoldFeatures
+from shared.learning.features.frames import (
+    FrameExtractor,
+    frame_extractor,
+    frame_feature_set,
+)
 from shared.learning.features.stored_table import StoredTable
 from shared.learning.features.table import FeatureTable, gather_features
 from shared.learning.outlining import OutlinedNodules, OutlineFolds
@@ -116,10 +122,11 @@ class TrainingContext:
                 tempfile.TemporaryDirectory(prefix="sera-bench-")
             )
             self._folder = Path(folder)
+            self._frame_table: Array | None = None
             if table:
                 self.table = table.restore(samples, cache, self._folder)
             else:
-                self.table = self._gather(samples, recipe.features, progress)
+                self.table = self._gather_all(samples, progress)
             self.cross_validation = _make_cross_validation(self.table, recipe, seed)
             self._resources = resources.pop_all()
         self._tunings: dict[TuningKey, NetworkTuning] = {}
@@ -215,6 +222,28 @@ class TrainingContext:
             tables.append(table)
         return tables
 
+    @cached_property
+    def frames(self) -> FrameExtractor | None:
+        """The extractor of whole pictures, as in a bundle; None if the recipe has no network."""
+        index = frame_feature_set(self.recipe)
+        if index is None:
+            return None
+        extractor = self.extractor(index)
+        assert isinstance(extractor, NetworkExtractor)
+        return FrameExtractor(extractor)
+
+    def frame_table(self) -> Array | None:
+        """Return the features (N, D + 1) of the whole pictures; None if the recipe has no network.
+
+        Raises `FeaturesNotFinite` if a single image has no such values.
+        """
+        if self._frame_table is None and self.frames is not None:
+            table = self._gather_with(self.table.samples, [self.frames])
+            if table.skipped:
+                raise FeaturesNotFinite(features=self.frames.feature_set.name)
+            self._frame_table = table.features[0]
+        return self._frame_table
+
     def score_out_of_fold(
         self,
         components: Sequence[ComponentSpec],
@@ -275,16 +304,43 @@ class TrainingContext:
         feature_sets: Sequence[FeatureSet],
         progress: ProgressCallback,
     ) -> FeatureTable:
+        extractors = [self._get_extractor(feature_set) for feature_set in feature_sets]
+        return self._gather_with(samples, extractors, progress)
+
+    def _gather_with(
+        self,
+        samples: Sequence[Sample],
+        extractors: Sequence[Extractor],
+        progress: ProgressCallback = ignore_progress,
+    ) -> FeatureTable:
         return gather_features(
             samples,
-            extractors=[
-                self._get_extractor(feature_set) for feature_set in feature_sets
-            ],
+            extractors=extractors,
             cache=self.cache,
             nodules=self.nodules,
             progress=progress,
             folder=self._folder,
         )
+
+    def _gather_all(
+        self, samples: Sequence[Sample], progress: ProgressCallback
+    ) -> FeatureTable:
+        """Return the features of all feature sets, and keep those of the whole pictures.
+
+        So no image is decoded twice. A network that is tuned describes the pictures only once it is
+        tuned.
+        """
+        features = self.recipe.features
+        index = frame_feature_set(self.recipe)
+        if index is None or _is_tuned(features[index]):
+            return self._gather(samples, features, progress)
+        extractors = [self._get_extractor(feature_set) for feature_set in features]
+        frames = frame_extractor(self.recipe, extractors)
+        assert frames is not None
+        self.frames = frames
+        table = self._gather_with(samples, [*extractors, frames], progress)
+        self._frame_table = table.features[-1]
+        return replace(table, features=table.features[:-1], digests=table.digests[:-1])
 
     def _fixed_features(self, feature_set: FeatureSet) -> FixedFeatures:
         table = self._gather(self.table.samples, [feature_set], ignore_progress)

@@ -35,11 +35,16 @@ def torchvision_weights(file: str, *alternative_names: str) -> WeightsSource:
     )
 
 
-def timm_network(name: str, **options: int) -> nn.Module:
-    """Return a network by its name in timm, with random weights."""
+def timm_network(name: str, *, input_px: int | None = None) -> nn.Module:
+    """Return a network by its name in timm, with random weights.
+
+    `input_px` is the side of its input, for transformers, which are built for one.
+    """
     from shared.networks._timm import create_model
 
-    return create_model(name, pretrained=False, **options)
+    if input_px is None:
+        return create_model(name, pretrained=False)
+    return create_model(name, pretrained=False, img_size=input_px)
 
 
 def resample_positions(positions: Tensor, side: int) -> Tensor:
@@ -56,4 +61,5 @@ def resample_positions(positions: Tensor, side: int) -> Tensor:
     """
     from shared.networks._timm import resample_abs_pos_embed
 
-    return resample_abs_pos_embed(positions, [side, side])
+    resampled: Tensor = resample_abs_pos_embed(positions, [side, side])
+    return resampled

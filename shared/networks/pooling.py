@@ -68,7 +68,8 @@ def spatial_maps(output: Tensor) -> Tensor:
         return output
     patches = output[:, 1:]
     side = math.isqrt(patches.shape[1])
-    return patches.transpose(1, 2).unflatten(2, (side, side))
+    maps: Tensor = patches.transpose(1, 2).unflatten(2, (side, side))
+    return maps
 
 
 def _middle(maps: Tensor) -> Tensor:

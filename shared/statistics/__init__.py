@@ -95,6 +95,7 @@ from shared.statistics.reliability.decision_curve import (
     decision_curve,
     decision_curves,
 )
+from shared.statistics.reliability.venn_abers import VennAbers, interval_around
 
 __all__ = [
     "ASSUMED_PREVALENCE",
@@ -141,6 +142,7 @@ __all__ = [
     "SingleClass",
     "SiteRates",
     "Stability",
+    "VennAbers",
     "brier_score",
     "calibration_curve",
     "cohen_kappa",
@@ -157,6 +159,7 @@ __all__ = [
     "fit_sigmoid",
     "fleiss_kappa",
     "gee_rates",
+    "interval_around",
     "landis_koch_label",
     "logit_interval",
     "logit_wald",

@@ -28,7 +28,7 @@ from shared.domain.jobs import JobState, Priority
 from shared.domain.model_standing import LockedTestAuc, ModelStanding
 from shared.domain.results.model_reference import GateStanding
 from shared.domain.results.prediction import Verdict
-from shared.domain.results.result import Result
+from shared.domain.results.result import Result, RiskGuarantee
 from shared.domain.results.statement import statement_of
 from shared.ledger.cases.repository import Case
 from shared.ledger.cases.worklist import WorklistEntry
@@ -87,6 +87,8 @@ def all_results() -> Iterator[Result]:
             warnings=model_findings(model, standing),
             model=model,
             prevalence_assumed=is_assumed,
+            risk_interval=(0.61 * risk, risk + 0.37 * (1 - risk)),
+            risk_guarantee=RiskGuarantee.VENN_ABERS,
         )
 
 

@@ -12,7 +12,7 @@ from shared.domain.results.findings import Finding
 from shared.domain.results.model_reference import GateStanding, ModelReference
 from shared.domain.results.prediction import Component, Verdict
 from shared.domain.results.rates import CutoffRates, Rate, RateSource
-from shared.domain.results.result import Conformal, Result, Timings
+from shared.domain.results.result import Conformal, Result, RiskGuarantee, Timings
 from shared.guidelines import alternatives, recommend
 from shared.ledger.jobs.repository import Job
 
@@ -59,6 +59,8 @@ RESULT = Result(
         source=RateSource.CROSS_VALIDATION,
     ),
     prevalence_assumed=True,
+    risk_interval=(0.31, 0.56),
+    risk_guarantee=RiskGuarantee.VENN_ABERS,
 )
 """An example for the OpenAPI document."""
 

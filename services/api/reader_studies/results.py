@@ -21,6 +21,8 @@ COLUMNS = (
     "outcome_malignant",
     "sera_score",
     "sera_risk",
+    "sera_risk_low",
+    "sera_risk_high",
     "sera_decision",
     "shown_at",
     "sent_at",
@@ -91,6 +93,7 @@ def _row(
     answer = (
         case.result.score,
         statement.risk,
+        *(statement.risk_interval or (None, None)),
         statement.side or case.result.decision,
     )
     return [
@@ -101,7 +104,7 @@ def _row(
         reading.malignant,
         reading.fna,
         case.malignant,
-        *((None, None, None) if withheld else answer),
+        *((None,) * len(answer) if withheld else answer),
         reading.shown_at.isoformat(),
         reading.sent_at.isoformat(),
         reading.server_ms,

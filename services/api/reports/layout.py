@@ -24,6 +24,8 @@ GUTTER_MM = 4.0
 """Width and height for the image, and the gap between the image and the facts."""
 SCALE_MM = (120.0, 5.0)
 """Width and height of the bar that shows the risk."""
+NOTE_LINE_MM = 3.5
+"""Line height of the notes on the risk, so that a report with descriptors keeps to one page."""
 
 
 def pdf(report: Report) -> bytes:
@@ -155,7 +157,8 @@ def _risk(document: ReportDocument, translate: Translate, report: Report) -> Non
     statement = report.statement
     if not statement.answered:
         return
-    document.heading(f"{translate('result.risk.title')}: {percent(result.risk)}")
+    risk = sentences.risk_text(translate, statement)
+    document.heading(f"{translate('result.risk.title')}: {risk}")
     _scale(document, translate, report)
     document.plain()
     document.line_of(
@@ -166,12 +169,16 @@ def _risk(document: ReportDocument, translate: Translate, report: Report) -> Non
     if contrast:
         document.line_of(contrast)
     document.plain(SMALL_PT, QUIET)
-    document.line_of(sentences.cutoff_sentence(translate, result))
+    notes = (
+        sentences.interval_sentence(translate, result),
+        sentences.cutoff_sentence(translate, result),
+    )
+    document.line_of(" ".join(filter(None, notes)), height=NOTE_LINE_MM)
 
 
 def _scale(document: ReportDocument, translate: Translate, report: Report) -> None:
-    """A bar from 0 to 100 %, filled up to the risk, with the cut-off above and the prevalence
-    below.
+    """A bar from 0 to 100 %, filled up to the risk, with the risk's interval as a line in it, the
+    cut-off above and the prevalence below.
     """
     width, height = SCALE_MM
     result = report.result
@@ -182,6 +189,10 @@ def _scale(document: ReportDocument, translate: Translate, report: Report) -> No
     document.rect(left, top, width, height, style="DF")
     document.set_fill_color(*INK)
     document.rect(left, top, max(width * result.risk, 0.3), height, style="F")
+    if result.risk_interval is not None:
+        start, end = (left + width * share for share in result.risk_interval)
+        document.set_fill_color(*QUIET)
+        document.rect(start, top + height / 3, end - start, height / 3, style="F")
     cutoff = translate("result.risk.cutoff", cutoff=percent(result.cutoff_risk))
     prevalence = sentences.prevalence_mark(translate, result)
     marks = (

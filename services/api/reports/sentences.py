@@ -122,6 +122,33 @@ def contrast_sentence(
     )
 
 
+def risk_text(translate: Translate, statement: Statement) -> str:
+    """Return the risk with its interval, if it has one; empty for a case without an answer."""
+    if statement.risk is None:
+        return ""
+    if statement.risk_interval is None:
+        return percent(statement.risk)
+    return f"{percent(statement.risk)} {interval(translate, statement.risk_interval)}"
+
+
+def interval(translate: Translate, ends: tuple[float, float]) -> str:
+    """Return an interval of the risk in brackets."""
+    low, high = ends
+    return translate("common.risk_interval", low=percent(low), high=percent(high))
+
+
+def interval_sentence(translate: Translate, result: Result) -> str:
+    """Return what the interval of the risk guarantees; empty without one."""
+    if result.risk_interval is None:
+        return ""
+    low, high = result.risk_interval
+    return translate(
+        f"result.risk.interval-{result.risk_guarantee}",
+        low=percent(low),
+        high=percent(high),
+    )
+
+
 def prevalence_sentence(translate: Translate, result: Result) -> str:
     """Return the prevalence at which the risk holds, and whether it is an assumption."""
     states = {True: "assumed", False: "set", None: "unknown"}

@@ -30,7 +30,9 @@ COLUMNS = {
     "fna": "whether FNA is advised, true or false",
     "fna_advice": "due, consider, not-due or undecided",
     "risk": "calibrated risk of malignancy, 0 to 1",
-    "decision": "above or below the model's cut-off, or refer; then the four before are empty",
+    "risk_low": "lowest value of the risk by the interval of its uncertainty",
+    "risk_high": "highest value of the risk by that interval",
+    "decision": "above or below the model's cut-off, or refer; then the six before are empty",
     "model_cautions": "codes of the warnings about the model, separated by spaces",
     "warnings": "codes of the result's warnings, separated by spaces",
     "withheld": "whether its result is withheld from the person until their own level is stored",
@@ -100,6 +102,9 @@ def _value(entry: WorklistEntry, name: str) -> object:
     """
     if name == "decision":
         return entry.cutoff_side or entry.decision
+    if name in ("risk_low", "risk_high"):
+        low, high = entry.risk_interval or (None, None)
+        return low if name == "risk_low" else high
     if name == "withheld":
         return entry.is_withheld
     return getattr(entry, name)

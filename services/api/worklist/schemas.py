@@ -35,7 +35,14 @@ COPIED_FIELDS = (
     "reason",
     "facts",
 )
-RESULT_FIELDS = ("risk", "decision", "fna", "statement", "reader_level")
+RESULT_FIELDS = (
+    "risk",
+    "risk_interval",
+    "decision",
+    "fna",
+    "statement",
+    "reader_level",
+)
 
 
 def _or_none(value: object) -> object:
@@ -138,6 +145,10 @@ class WorklistRow(BaseModel):
         description="Calibrated risk of malignancy; null without a result, and for a case that was "
         "referred."
     )
+    risk_interval: tuple[float, float] | None = Field(
+        description="Lowest and highest value of the risk, as in the case's result; null where "
+        "`risk` is, and from models without an interval."
+    )
     decision: str | None = Field(description="`benign`, `malignant` or `refer`.")
     fna: bool | None = Field(
         description="Whether FNA is advised; null without a result, and for a case that was "
@@ -148,7 +159,7 @@ class WorklistRow(BaseModel):
     )
     withheld: bool = Field(
         description="Whether the result is withheld from this person until their own suspicion "
-        "level is stored; then the four fields above are null. Never for API keys."
+        "level is stored; then the five fields above are null. Never for API keys."
     )
     reader_level: str | None = Field(
         description="The first suspicion level that a person entered before SERA's answer was "

@@ -51,12 +51,17 @@ class Prediction:
     ----------
     score : fused probability of the components, 0 to 1; compared with `cutoff`
     risk : `score` as a probability of malignancy at the prevalence of the training images
-    decision : by Youden's `cutoff`; `refer` for an image unlike the training images
+    decision : by Youden's `cutoff`; `refer` for an image, or a nodule in it, unlike the
+        training images
     strangeness : distance from the training images, 1 on average among them
     embedding : the image along the first principal directions of the training images, in standard
         deviations
     benign_p, malignant_p : conformal p-values of the classes; None from models without calibration
         cases
+    risk_interval : the two probabilities of Venn-Abers prediction, at the prevalence of the
+        training images; None from models without calibration cases
+    frame_distance : distance of the whole picture from those of the training, in multiples of the
+        greatest that belongs; None from models that do not measure it
     """
 
     score: float
@@ -69,3 +74,5 @@ class Prediction:
     benign_p: float | None
     malignant_p: float | None
     findings: tuple[Finding, ...] = ()
+    risk_interval: tuple[float, float] | None = None
+    frame_distance: float | None = None

@@ -5,6 +5,7 @@ The worker writes it, the ledger stores it, and all other parts read it.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Self
 
 from shared.domain.json_values import plain_fields
@@ -45,6 +46,17 @@ class Conformal:
             benign_p=body["benign_p"],
             malignant_p=body["malignant_p"],
         )
+
+
+class RiskGuarantee(StrEnum):
+    """What is known for certain about an interval of the risk."""
+
+    VENN_ABERS = "venn-abers"
+    """Its ends are the two probabilities of Venn-Abers prediction: that of the class that turns out
+    to be true is calibrated. So among many cases the share of malignant nodules lies between the
+    mean of the lower and the mean of the upper ends, if new cases are like the training cases. It
+    is no confidence interval of one patient's risk.
+    """
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -132,6 +144,16 @@ class Result:
     """Whether `prevalence` is the installation's assumption because the hospital has set none. Null
     in results from before this was stored.
     """
+    risk_interval: tuple[float, float] | None = None
+    """The uncertainty of `risk`: its lowest and highest value, 0 to 1, at `prevalence`. It always
+    contains `risk`, and the fewer training images have a similar score, the wider it is. Null from
+    models without calibration cases, and in results from before this was stored.
+    """
+    risk_guarantee: RiskGuarantee | None = None
+    """What `risk_interval` guarantees. `venn-abers`: among many cases the share of malignant nodules
+    lies between the mean lower and the mean upper end, if new cases are like the training cases.
+    Null without an interval.
+    """
 
     @classmethod
     def from_json(cls, body: Mapping[str, Any]) -> Self:
@@ -143,6 +165,7 @@ class Result:
         fna = body["fna"]
         roi = body["roi"]
         rates = body.get("cutoff_rates")
+        interval = body.get("risk_interval")
         return cls(
             score=body["score"],
             risk=body["risk"],
@@ -160,6 +183,8 @@ class Result:
             timings_ms=Timings.from_json(body["timings_ms"]),
             cutoff_rates=CutoffRates.from_json(rates) if rates else None,
             prevalence_assumed=body.get("prevalence_assumed"),
+            risk_interval=(interval[0], interval[1]) if interval else None,
+            risk_guarantee=RiskGuarantee(body["risk_guarantee"]) if interval else None,
         )
 
     def to_json(self) -> dict[str, Any]:

@@ -19,7 +19,7 @@ FEW_TRAINING_IMAGES = "few-training-images"
 TEST_APART = "test-apart"
 MODEL_CAUTIONS = (SYNTHETIC_MODEL, GATE_OVERRULED, TEST_APART, FEW_TRAINING_IMAGES)
 """Codes of warnings about the model itself, the most serious first."""
-REFERRAL_CODES = ("out-of-distribution", "uncertain")
+REFERRAL_CODES = ("foreign-image", "out-of-distribution", "uncertain")
 """Codes of warnings that say why a case is referred."""
 HIGHEST_LEVELS = frozenset({"TR5", "K-TIRADS 5"})
 """The level of the highest band of each rule in `shared.guidelines.RULES`."""
@@ -65,6 +65,10 @@ class Statement:
     """The FNA advice; `undecided` without a size; null if the case is referred."""
     risk: float | None
     """The risk of malignancy, 0 to 1; null if the case is referred."""
+    risk_interval: tuple[float, float] | None
+    """The lowest and highest value of the risk, 0 to 1; null if the case is referred, or without an
+    interval.
+    """
     side: CutoffSide | None
     """The side of the model's cut-off on which the score is; null if the case is referred."""
     contrast: Contrast | None
@@ -89,6 +93,7 @@ class StatementFacts:
     level: str | None
     fna: FnaOutcome | None
     warnings: Iterable[str]
+    risk_interval: tuple[float, float] | None = None
 
 
 def statement_of(result: Result) -> Statement:
@@ -100,6 +105,7 @@ def statement_of(result: Result) -> Statement:
             level=result.fna.level if result.fna else None,
             fna=result.fna.outcome if result.fna else None,
             warnings=[warning.code for warning in result.warnings],
+            risk_interval=result.risk_interval,
         )
     )
 
@@ -115,6 +121,7 @@ def make_statement(facts: StatementFacts) -> Statement:
             level=None,
             fna=None,
             risk=None,
+            risk_interval=None,
             side=None,
             contrast=None,
             tone=Tone.CAUTION,
@@ -127,6 +134,7 @@ def make_statement(facts: StatementFacts) -> Statement:
         level=facts.level,
         fna=fna,
         risk=facts.risk,
+        risk_interval=facts.risk_interval,
         side=side,
         contrast=_contrast(side, facts.level, fna),
         tone=TONES.get(fna, Tone.CAUTION),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -17,7 +18,7 @@ from shared.imaging.calipers import (
     remove_marks,
     roi_from_marks,
 )
-from shared.imaging.image import Box, Nodule, UltrasoundImage
+from shared.imaging.image import FRAME_PX, Box, Nodule, UltrasoundImage
 from shared.imaging.quality import quality_findings
 from shared.imaging.regions.roi import RealBox, Roi
 from shared.imaging.regions.size import diameter_mm
@@ -277,7 +278,25 @@ def _build_nodule(
         ),
         diameter_mm=size_mm,
         crop_box=crop_box,
+        frame=whole_frame(image),
     )
+
+
+def whole_frame(image: UltrasoundImage) -> NDArray[np.uint8]:
+    """Return the B-mode region, or the whole image if no such region is known, as a square.
+
+    Width and height are scaled separately, as in the input of a network: (`FRAME_PX`, `FRAME_PX`).
+    """
+    pixels = image.pixels
+    if image.region is not None:
+        box = image.region
+        pixels = pixels[box.y : box.y + box.height, box.x : box.x + box.width]
+    shrinks = min(pixels.shape) >= FRAME_PX
+    interpolation = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    frame = cv2.resize(
+        np.ascontiguousarray(pixels), (FRAME_PX, FRAME_PX), interpolation=interpolation
+    )
+    return np.asarray(frame, np.uint8)
 
 
 def _calibrated_diameter_mm(image: UltrasoundImage, roi: Roi) -> float | None:

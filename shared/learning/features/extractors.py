@@ -65,7 +65,7 @@ class NetworkExtractor:
         self.feature_set = features
         self.network = network
         self.width = network.width
-        self._engine_facts = engine_facts(engine)
+        self.engine = engine
         self._compiled = engine.compile(network)
 
     @cached_property
@@ -78,7 +78,7 @@ class NetworkExtractor:
             taps=self.feature_set.taps,
             flips=self.feature_set.flips,
             root=self.feature_set.root,
-            **self._engine_facts,
+            **engine_facts(self.engine),
         )
 
     def prepare(self, nodule: Nodule) -> Array:

@@ -108,6 +108,7 @@ ENTRY_COLUMNS = (
     JobRow.reason,
     JobRow.facts,
     ResultRow.risk,
+    ResultRow.body["risk_interval"].label("risk_interval"),
     ResultRow.decision,
     ResultRow.fna,
     ResultRow.body["fna"]["level"].astext.label("level"),
@@ -157,6 +158,11 @@ class WorklistEntry:
     def risk(self) -> float | None:
         """The risk, 0 to 1; None without an answer."""
         return self.statement.risk if self.statement else None
+
+    @property
+    def risk_interval(self) -> tuple[float, float] | None:
+        """The lowest and highest value of the risk; None without an answer or an interval."""
+        return self.statement.risk_interval if self.statement else None
 
     @property
     def fna(self) -> bool | None:
@@ -398,6 +404,7 @@ def _statement(row: AnyRow, warnings: tuple[str, ...]) -> Statement | None:
         StatementFacts(
             decision=Verdict(row.decision),
             risk=row.risk,
+            risk_interval=tuple(row.risk_interval) if row.risk_interval else None,
             level=row.level,
             fna=outcome,
             warnings=warnings,

@@ -82,7 +82,7 @@ class DinoV2Small:
 
     @staticmethod
     def build() -> nn.Module:
-        module = timm_network("vit_small_patch14_dinov2", img_size=_INPUT_PX)
+        module = timm_network("vit_small_patch14_dinov2", input_px=_INPUT_PX)
         module.register_load_state_dict_pre_hook(_fit_weight_file)
         return module
 

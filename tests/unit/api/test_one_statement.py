@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -107,6 +108,34 @@ def test_the_risk_stands_beside_its_side_of_the_cut_off(screen, language):
 
 
 @EVERY_SCREEN
+def test_the_interval_stands_wherever_the_risk_does(screen, language):
+    say = TRANSLATIONS[language]
+    for answer in RESULTS:
+        text = shown(screen, answer, language)
+        words = sentences.interval(say, answer.risk_interval)
+        assert (words in text) is statement_of(answer).answered
+
+
+@EVERY_SCREEN
+def test_a_result_without_an_interval_shows_none(screen, language):
+    for answer in ANSWERED:
+        older = replace(answer, risk_interval=None, risk_guarantee=None)
+        text = shown(screen, older, language)
+        assert percent(answer.risk) in text
+        assert percent(answer.risk_interval[0]) not in text
+        assert "Venn-Abers" not in text
+
+
+@pytest.mark.parametrize("screen", ["case", "report"])
+@pytest.mark.parametrize("language", Language)
+def test_what_the_interval_guarantees_stands_beside_it(screen, language):
+    say = TRANSLATIONS[language]
+    for answer in ANSWERED:
+        words = sentences.interval_sentence(say, answer)
+        assert words in shown(screen, answer, language)
+
+
+@EVERY_SCREEN
 def test_a_referred_case_states_no_level_advice_risk_or_side(screen, language):
     say = TRANSLATIONS[language]
     for answer in REFERRED:
@@ -188,7 +217,7 @@ def test_the_csv_and_the_rows_of_the_api_say_the_same():
         assert body["decision"] == answer.decision
         assert body["statement"]["cautions"] == list(statement.cautions)
         assert row["model_cautions"].split() == list(statement.cautions)
-        stated = ("level", "fna", "fna_advice", "risk")
+        stated = ("level", "fna", "fna_advice", "risk", "risk_low", "risk_high")
         if statement.answered:
             assert row["decision"] == statement.side
             assert row["fna"] == str(statement.fna is FnaOutcome.DUE).lower()
@@ -197,10 +226,13 @@ def test_the_csv_and_the_rows_of_the_api_say_the_same():
                 statement.fna,
             )
             assert (float(row["risk"]), body["risk"]) == (answer.risk, answer.risk)
+            ends = (float(row["risk_low"]), float(row["risk_high"]))
+            assert ends == tuple(body["risk_interval"]) == answer.risk_interval
         else:
             assert row["decision"] == "refer"
             assert [row[name] for name in stated] == [""] * len(stated)
-            assert (body["risk"], body["fna"]) == (None, None)
+            fields = ("risk", "risk_interval", "fna")
+            assert [body[name] for name in fields] == [None, None, None]
 
 
 @pytest.mark.parametrize(

@@ -22,6 +22,7 @@ from shared.bundles import (
     load,
     save,
 )
+from shared.bundles.belonging import BELONGING_FILE
 from shared.bundles.ledger_record import reference_record
 from shared.imaging import Framing
 from shared.imaging.image import Nodule
@@ -148,8 +149,63 @@ def test_a_bundle_of_format_2_answers_without_p_values(copied, saved, nodules):
     for prediction, expected in zip(
         old.predict(nodules), new.predict(nodules), strict=True
     ):
-        without_p_values = replace(expected, benign_p=None, malignant_p=None)
+        without_p_values = replace(
+            expected, benign_p=None, malignant_p=None, risk_interval=None
+        )
         assert prediction == without_p_values
+
+
+def test_a_loaded_bundle_judges_whole_pictures_as_the_model_that_was_saved(
+    saved, model, nodules
+):
+    loaded = load(*saved).model
+    assert loaded.belonging.limit == model.belonging.limit
+    assert loaded.belonging.coloured_share == model.belonging.coloured_share
+    for prediction, expected in zip(
+        loaded.predict(nodules), model.predict(nodules), strict=True
+    ):
+        assert prediction.frame_distance == pytest.approx(expected.frame_distance)
+        assert prediction.risk_interval == expected.risk_interval
+
+
+def test_a_bundle_from_before_whole_pictures_were_judged_answers_without(
+    copied, saved, nodules
+):
+    entries = json.loads((copied / "manifest.json").read_bytes())["files"]
+    del entries[BELONGING_FILE]
+    rewrite(copied, files=entries)
+    old = load(copied)
+    assert (old.model.frames, old.model.belonging) == (None, None)
+    for prediction, expected in zip(
+        old.predict(nodules), load(*saved).predict(nodules), strict=True
+    ):
+        assert prediction == replace(expected, frame_distance=None)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("numbers", np.array([1.0, 0.0, 0.0]), "not positive"),
+        ("numbers", np.array([1.0, 2.0]), "malformed numbers"),
+        ("mean", np.zeros(3, np.float32), "malformed mean"),
+        ("spread", np.zeros(96, np.float32), "malformed spread|not positive"),
+    ],
+)
+def test_a_malformed_file_of_whole_pictures_is_refused(copied, name, value, problem):
+    arrays = safetensors.numpy.load((copied / BELONGING_FILE).read_bytes())
+    replace_file(
+        copied, BELONGING_FILE, safetensors.numpy.save({**arrays, name: value})
+    )
+    with pytest.raises(BundleUnreadable, match=problem):
+        load(copied)
+
+
+def test_a_bundle_that_judges_golden_pictures_otherwise_is_refused(copied):
+    arrays = safetensors.numpy.load((copied / BELONGING_FILE).read_bytes())
+    changed = {**arrays, "golden": arrays["golden"] * 1.1}
+    replace_file(copied, BELONGING_FILE, safetensors.numpy.save(changed))
+    with pytest.raises(BundleNotReproduced, match="golden case 0"):
+        load(copied)
 
 
 def test_a_newer_format_is_named_whatever_else_it_contains(copied):

@@ -128,3 +128,22 @@ def test_the_card_of_a_bundle_of_format_2_has_no_evidence(saved, tmp_path):
         None,
     )
     assert card["performance"]["rates"]["sensitivity"]["low"] is None
+
+
+def test_the_risk_has_an_interval_that_contains_it_at_some_scores(bundle):
+    intervals = model_card(bundle)["risk_intervals"]
+    assert "Venn-Abers" in intervals["guarantee"]
+    assert [row["quantile"] for row in intervals["rows"]] == [
+        0.05,
+        0.25,
+        0.5,
+        0.75,
+        0.95,
+    ]
+    assert all(row["low"] <= row["risk"] <= row["high"] for row in intervals["rows"])
+    assert model_card(bundle)["recipe"]["judges_whole_pictures"]
+
+
+def test_a_model_without_calibration_cases_has_no_intervals(saved, tmp_path):
+    old = as_format_2(shutil.copytree(saved[0], tmp_path / "old"))
+    assert model_card(load(old))["risk_intervals"] is None

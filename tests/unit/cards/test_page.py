@@ -186,3 +186,17 @@ def test_judgements_of_earlier_releases_and_those_without_figures_are_pages_too(
         page = render(card | {"gate": gate})
         parse(page)
         assert "None" not in page
+
+
+def test_intervals_of_the_risk_are_listed_if_the_card_has_them(card):
+    title = "How uncertain is a risk?"
+    page = render(card)
+    parse(page)
+    assert title in page
+    assert card["risk_intervals"]["guarantee"] in page
+    del card["risk_intervals"]
+    del card["recipe"]["judges_whole_pictures"]
+    older = render(card)
+    parse(older)
+    assert title not in older
+    assert "Foreign pictures" not in older

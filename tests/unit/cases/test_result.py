@@ -219,3 +219,33 @@ def test_a_model_of_many_images_whose_figures_agree_has_no_remark():
     standing = ModelStanding(test_auc=LockedTestAuc(value=0.7, low=0.6, high=0.8))
     result = result_of(model=replace(MODEL, reference=reference, standing=standing))
     assert codes(result) == ["roi-absent"]
+
+
+INTERVALS = [(0.31, 0.62), (0.0, 1.0), (0.51, 0.6), (0.3, 0.49), (0.5, 0.5)]
+
+
+@pytest.mark.parametrize("interval", INTERVALS)
+@pytest.mark.parametrize("prevalence", [0.01, 0.1, 0.23, 0.5, 0.9])
+def test_the_interval_contains_the_risk_at_any_prevalence(interval, prevalence):
+    """Also where Venn-Abers alone would leave the risk outside."""
+    result = result_of(
+        settings=replace(SETTINGS, prevalence=prevalence),
+        prediction=replace(PREDICTION, risk_interval=interval),
+    )
+    low, high = result.risk_interval
+    assert low <= result.risk <= high
+    assert result.risk_guarantee == "venn-abers"
+
+
+def test_the_interval_is_shifted_to_the_prevalence_as_the_risk_is():
+    """By the odds: those of 0.1 are a ninth of those of 0.5."""
+    result = result_of(
+        settings=replace(SETTINGS, prevalence=0.1),
+        prediction=replace(PREDICTION, risk_interval=(0.25, 0.75)),
+    )
+    assert result.risk_interval == pytest.approx((1 / 28, 1 / 4))
+
+
+def test_a_prediction_without_an_interval_gives_a_result_without():
+    result = result_of()
+    assert (result.risk_interval, result.risk_guarantee) == (None, None)

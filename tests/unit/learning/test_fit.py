@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from shared.domain.results.prediction import Verdict
+from shared.imaging.grey import COLOUR_OVERLAY
 from shared.imaging.image import Nodule
 from shared.learning import (
     GroupInTrainAndTest,
@@ -73,9 +74,47 @@ def test_the_decision_follows_the_cutoff_and_the_risk_the_score(model, nodules):
 
 def test_an_image_unlike_the_training_images_is_referred(model):
     stripes = np.tile(np.array([0, 255], np.uint8), (96, 48))
-    (prediction,) = model.predict([Nodule(stripes, np.ones(stripes.shape, bool))])
+    nodule = Nodule(stripes, np.ones(stripes.shape, bool))
+    without_gate = replace(model, frames=None, belonging=None)
+    (prediction,) = without_gate.predict([nodule])
     assert prediction.decision is Verdict.REFER
     assert [finding.code for finding in prediction.findings] == ["out-of-distribution"]
+    assert prediction.frame_distance is None
+
+
+def test_a_picture_unlike_the_training_pictures_is_referred_for_that_alone(
+    model, nodules
+):
+    """The nodule is that of a training image; the picture around it is a text page."""
+    page = np.full((256, 256), 245, np.uint8)
+    page[20:236:12, 10:246:2] = 10
+    expected, prediction = model.predict([nodules[0], replace(nodules[0], frame=page)])
+    assert expected.decision is not Verdict.REFER
+    assert (prediction.score, prediction.decision) == (
+        pytest.approx(expected.score),
+        Verdict.REFER,
+    )
+    assert prediction.frame_distance > 1 >= expected.frame_distance
+    assert [finding.code for finding in prediction.findings] == ["foreign-image"]
+
+
+def test_a_coloured_picture_is_referred_if_none_was_in_colour_in_training(
+    model, nodules
+):
+    coloured = replace(nodules[0], findings=(COLOUR_OVERLAY,))
+    (prediction,) = model.predict([coloured])
+    assert [finding.code for finding in prediction.findings] == ["foreign-image"]
+
+
+def test_the_pictures_of_unseen_phantoms_belong(model, nodules):
+    predictions = model.predict(nodules)
+    assert all(prediction.frame_distance <= 1 for prediction in predictions)
+
+
+def test_each_risk_has_an_interval(model, nodules):
+    for prediction in model.predict(nodules):
+        low, high = prediction.risk_interval
+        assert 0 <= low < high <= 1
 
 
 def test_the_metrics_name_every_component_and_the_interval(model):
@@ -117,7 +156,9 @@ def test_patients_and_sites_are_counted_where_they_are_named(formulas, no_weight
         else sample
         for index, sample in enumerate(phantom_samples(40, 0))
     ]
-    training = fit(named, formulas, no_weights).training
+    fitted = fit(named, formulas, no_weights)
+    assert (fitted.frames, fitted.belonging) == (None, None)
+    training = fitted.training
     assert (training.patients, training.groups) == (15, 25)
     assert training.sites == {"north": 10}
 

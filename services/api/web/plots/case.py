@@ -23,7 +23,7 @@ LABEL_MARGIN = 62
 
 
 def risk_scale(say: Translate, result: Result) -> str:
-    """A bar from 0 to 100 %, filled up to the risk.
+    """A bar from 0 to 100 %, filled up to the risk, with the risk's interval as a band in it.
 
     The cut-off is marked above the bar, the prevalence below it.
     """
@@ -33,6 +33,8 @@ def risk_scale(say: Translate, result: Result) -> str:
         f'<rect class="risk" x="{LEFT}" y="{TOP}"'
         f' width="{filled}" height="{BAR_HEIGHT}"/>'
     )
+    if result.risk_interval is not None:
+        bar += _interval_band(result.risk_interval)
     bottom = TOP + BAR_HEIGHT
     prevalence = _mark(
         name="prevalence",
@@ -50,7 +52,8 @@ def risk_scale(say: Translate, result: Result) -> str:
     )
     title = escape(say("result.risk.title"))
     description = escape(
-        f"{sentences.scale_sentence(say, result)} {sentences.prevalence_sentence(say, result)}"
+        f"{sentences.scale_sentence(say, result)} {sentences.prevalence_sentence(say, result)} "
+        f"{sentences.interval_sentence(say, result)}".rstrip()
     )
     return (
         f'<svg class="plot scale" role="img" viewBox="0 0 {WIDTH} {HEIGHT}"'
@@ -81,6 +84,18 @@ def outline(roi: Mapping[str, Any] | None, width: int, height: int) -> str:
     return (
         f'<svg class="outline" viewBox="0 0 {width} {height}" preserveAspectRatio="none"'
         f' aria-hidden="true">{halo}{line}</svg>'
+    )
+
+
+def _interval_band(interval: tuple[float, float]) -> str:
+    """A band in the middle third of the bar."""
+    low, high = interval
+    start = round(LEFT + SPAN * low, 1)
+    width = round(SPAN * (high - low), 1)
+    third = round(BAR_HEIGHT / 3, 1)
+    return (
+        f'<rect class="interval" x="{start}" y="{round(TOP + third, 1)}"'
+        f' width="{width}" height="{third}"/>'
     )
 
 

@@ -114,8 +114,14 @@ function result(item) {
   const statement = item.line?.statement;
   if (!statement) return null;
   if (!statement.answered) return t("batch.no_answer");
-  const risk = t("common.percent", { value: Number((100 * statement.risk).toPrecision(3)) });
-  return [statement.level, t(`common.fna.${statement.fna}`), t("batch.risk", { risk }), t(`common.side.${statement.side}`)].filter(Boolean).join(" · ");
+  return [statement.level, t(`common.fna.${statement.fna}`), t("batch.risk", { risk: riskText(statement) }), t(`common.side.${statement.side}`)].filter(Boolean).join(" · ");
+}
+
+/** The risk with its interval, if it has one. */
+function riskText(statement) {
+  const percent = (share) => t("common.percent", { value: Number((100 * share).toPrecision(3)) });
+  const interval = statement.risk_interval?.map(percent);
+  return interval ? `${percent(statement.risk)} ${t("common.risk_interval", { low: interval[0], high: interval[1] })}` : percent(statement.risk);
 }
 
 function details(item) {

@@ -4,6 +4,7 @@ import pytest
 
 from cli.output.results import (
     COLUMNS,
+    GUARANTEE,
     NO_ANSWER_SENTENCE,
     answer_sentences,
     descriptor_sentences,
@@ -46,7 +47,7 @@ def test_a_line_of_the_table_leaves_out_the_remarks_that_all_have() -> None:
         "TR5",
         "yes",
         ">= 10 mm",
-        "42%",
+        "42% (31-56)",
         "above",
         "caliper-marks",
     )
@@ -78,9 +79,10 @@ def test_a_threshold_shows_whether_it_is_itself_included(
 
 
 def test_a_result_in_words_has_advice_risk_cut_off_model_and_every_remark() -> None:
-    advice, risk, cutoff, model, *notes = result_sentences(DONE)
+    advice, risk, guarantee, cutoff, model, *notes = result_sentences(DONE)
     assert advice == f"TR5. {FNA.text} [risk-band/ACR-2017/1]"
-    assert "42% where 23% of nodules are malignant (an assumption" in risk
+    assert "42% (31-56) where 23% of nodules are malignant (an assumption" in risk
+    assert guarantee == GUARANTEE
     assert cutoff == (
         "The score is above the model's cut-off (0.712, cut-off 0.480 by sensitivity>=0.95); "
         "sensitivity 96% (94% to 97%) and specificity 52% (49% to 55%) in cross-validation on the "

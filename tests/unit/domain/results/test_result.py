@@ -53,8 +53,17 @@ def test_a_result_as_json_holds_nothing_that_json_lacks(answer):
 
 def test_a_field_of_a_later_version_is_left_out():
     assert (
-        Result.from_json(result().to_json() | {"risk_interval": [0.2, 0.6]}) == result()
+        Result.from_json(result().to_json() | {"second_opinion": [0.2, 0.6]})
+        == result()
     )
+
+
+def test_a_result_from_before_intervals_has_none():
+    body = result().to_json()
+    assert body.pop("risk_interval") == [0.31, 0.56]
+    assert body.pop("risk_guarantee") == "venn-abers"
+    older = Result.from_json(body)
+    assert (older.risk_interval, older.risk_guarantee) == (None, None)
 
 
 def test_a_result_that_lacks_a_field_is_refused():
