@@ -1,6 +1,7 @@
 """`./sera audit`: verify the audit trail, export it, show its key and its last seal."""
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -147,4 +148,5 @@ def _write(path: Path, trail: AuditTrailReader) -> None:
     except OSError as error:
         raise ExportUnwritable(path=path, why=error.strerror) from error
     finally:
-        draft.unlink(missing_ok=True)
+        with suppress(OSError):  # a read-only disk holds no draft and removes none
+            draft.unlink(missing_ok=True)

@@ -109,11 +109,15 @@ def test_a_file_cut_off_is_found_and_an_earlier_export_bears_witness(
     assert "removed from its end" in output
 
 
-def test_a_place_that_cannot_be_written_is_named(trail, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("folder", ["none", "file"])
+def test_a_place_that_cannot_be_written_is_named(
+    trail, tmp_path, capsys, monkeypatch, folder
+):
+    (tmp_path / "file").write_text("no folder")
     monkeypatch.setattr(
         sys,
         "argv",
-        ["sera", "audit", "export", "--out", str(tmp_path / "none" / "file")],
+        ["sera", "audit", "export", "--out", str(tmp_path / folder / "export")],
     )
     with pytest.raises(SystemExit, match="1"):
         main()
