@@ -161,7 +161,12 @@ def main() -> None:
             f"{variable} cannot be used: {first_error['msg']}. "
             "Correct or unset it, then run the command again. [setting-invalid]"
         )
-    except Exception:  # noqa: BLE001 (Python itself would print the message as it is)
+    except Exception as error:  # noqa: BLE001 (Python itself would print the message as it is)
+        from cli.work.system_errors import named_error
+
+        named = named_error(error)
+        if named is not None:
+            _fail(f"{named} [{named.code}]")
         print_error(traceback.format_exc().rstrip())
         sys.exit(1)
 

@@ -1,6 +1,8 @@
 """`./sera audit`: verify the audit trail, export it, show its key and its last seal."""
 
 import os
+import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -138,13 +140,16 @@ def resume() -> None:
 
 
 def _write(path: Path, trail: AuditTrailReader) -> None:
-    """Write the file atomically: it appears complete or not at all."""
-    draft = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with draft.open("w", encoding="utf-8") as file:
-            file.writelines(trail.export_lines())
-        draft.replace(path)
-    except OSError as error:
-        raise ExportUnwritable(path=path, why=error.strerror) from error
-    finally:
-        draft.unlink(missing_ok=True)
+    """Write the file atomically: it appears complete or not at all, readable by this user only.
+
+    The draft is a new file of a name that nobody knows, so no link that lies there is followed.
+    """
+    with ExitStack() as cleanup:
+        try:
+            handle, draft = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
+            cleanup.callback(Path(draft).unlink, missing_ok=True)
+            with os.fdopen(handle, "w", encoding="utf-8") as file:
+                file.writelines(trail.export_lines())
+            os.replace(draft, path)
+        except OSError as error:
+            raise ExportUnwritable(path=path, why=error.strerror) from error

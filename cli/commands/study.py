@@ -132,6 +132,8 @@ def run_study(
         columns = ", ".join(labelled.ignored_columns)
         console.print(f"Ignored columns: {columns}.", markup=False, highlight=False)
     weights = WeightsFinder(settings.weights_dir, settings.home / "cache" / "weights")
+    cache = FolderCache(output_folder / "cache")
+    cache.check_writable()
 
     from shared.study.experiment import run_experiment
 
@@ -140,7 +142,7 @@ def run_study(
             labelled,
             recipe,
             weights,
-            cache=FolderCache(output_folder / "cache"),
+            cache=cache,
             progress=progress,
             seed=seed,
         )

@@ -51,6 +51,7 @@ from services.api.session.oidc_router import router as oidc_router
 from services.api.session.password_hasher import PasswordHasherPool
 from services.api.session.provider import IdentityProvider
 from services.api.session.router import router as session_router
+from services.api.strict_requests import fixed_paths
 from services.api.training.router import router as training_router
 from services.api.wallboard.router import router as wallboard_router
 from services.api.web.router import router as web_router
@@ -123,6 +124,7 @@ def create_app(settings: Settings) -> FastAPI:
         telemetry=NO_TELEMETRY,
     )
     app.state.dependencies = dependencies
+    app.state.fixed_paths = fixed_paths(ROUTERS)
     _add_middleware(app, dependencies)
     errors.install(app)
     idempotency.install(app)

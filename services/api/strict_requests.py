@@ -11,7 +11,7 @@ from types import NoneType, UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 from urllib.parse import unquote_to_bytes
 
-from fastapi import Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi._compat import ModelField
 from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
@@ -22,6 +22,8 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 from starlette.formparsers import FormParser, MultiPartException, MultiPartParser
+from starlette.routing import Match
+from starlette.types import Scope
 
 from shared.domain.decimals import is_decimal, is_integer
 from shared.domain.strict_json import KeyRepeated, load_json
@@ -39,7 +41,15 @@ Location = tuple[str, str]
 
 
 class StrictRoute(APIRoute):
-    """A route whose forms, JSON bodies and numbers are read strictly."""
+    """A route whose forms, JSON bodies and numbers are read strictly, and whose parameters never
+    take the place of another route's path: `GET /v1/jobs/rerun` is not the job "rerun".
+    """
+
+    def matches(self, scope: Scope) -> tuple[Match, Scope]:
+        match, child_scope = super().matches(scope)
+        if child_scope.get("path_params") and scope["path"] in _fixed_paths(scope):
+            return Match.NONE, {}
+        return match, child_scope
 
     def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         inner = super().get_route_handler()
@@ -53,6 +63,22 @@ class StrictRoute(APIRoute):
             return await inner(strict)
 
         return handle
+
+
+def fixed_paths(routers: Iterable[APIRouter]) -> frozenset[str]:
+    """Return the paths without parameters. Each belongs to its own routes alone."""
+    paths = [
+        route.path
+        for router in routers
+        for route in router.routes
+        if isinstance(route, APIRoute)
+    ]
+    return frozenset(path for path in paths if "{" not in path)
+
+
+def _fixed_paths(scope: Scope) -> frozenset[str]:
+    paths: frozenset[str] = scope["app"].state.fixed_paths
+    return paths
 
 
 class RouteFields:

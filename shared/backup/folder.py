@@ -10,6 +10,7 @@
 A backup gets its name when it is completely on the disk. Only the owner of the folder may read it.
 """
 
+import errno
 import fcntl
 import os
 import re
@@ -20,8 +21,10 @@ from contextlib import contextmanager
 from functools import cached_property
 from pathlib import Path
 
-from shared.errors import SeraError
+from shared.errors import SeraError, StorageFull
 from shared.objects import ObjectStore, open_store
+from shared.objects.store import TEMPORARY
+from shared.observability.disk_space import is_disk_full
 
 BACKUP_NAME = re.compile(r"\d{8}T\d{6}\.\d{3}Z-[0-9a-f]{12}")
 DRAFT_FOLDER = ".draft"
@@ -56,8 +59,8 @@ class BackupFolderBusy(SeraError):
 class BackupFolderUnwritable(SeraError):
     code = "backup-place-unwritable"
     text = (
-        "No backup can be kept in {place} ({problem}). Name a folder on a disk that you may write "
-        "to."
+        "No backup can be kept in {place} ({problem}). Free space there, or name a folder on a disk "
+        "that you may write to."
     )
 
 
@@ -113,11 +116,20 @@ class BackupFolder:
 
     @contextmanager
     def draft(self) -> Iterator[Path]:
-        """A folder to fill. It is removed afterwards unless `finish_draft` renamed it."""
+        """A folder to fill. It is removed afterwards unless `finish_draft` renamed it.
+
+        Raises BackupFolderUnwritable if the disk of the backups becomes full meanwhile.
+        """
         path = self.root / DRAFT_FOLDER
         path.mkdir()
         try:
             yield path
+        except (OSError, StorageFull) as error:
+            if not is_disk_full(error) or _is_of_temporary_files(error):
+                raise
+            raise BackupFolderUnwritable(
+                place=self.root, problem=os.strerror(errno.ENOSPC)
+            ) from error
         finally:
             shutil.rmtree(path, ignore_errors=True)
 
@@ -163,6 +175,10 @@ class BackupFolder:
             raise BackupFolderBusy(place=self.root) from error
         finally:
             os.close(lock)
+
+
+def _is_of_temporary_files(error: OSError | StorageFull) -> bool:
+    return isinstance(error, StorageFull) and error.facts.get("what") == TEMPORARY
 
 
 def write_private(path: Path, text: str) -> None:

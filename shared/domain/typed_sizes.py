@@ -16,6 +16,7 @@ LENGTH = rf"([0-9]+(?:\.[0-9]*|,[0-9]{{1,2}})?|\.[0-9]+|,[0-9]{{1,2}})\s*({UNITS
 TYPED = re.compile(
     rf"{LENGTH}(?:\s*[x×*]\s*{LENGTH})?(?:\s*[x×*]\s*{LENGTH})?", re.IGNORECASE
 )
+"""Of text with single blanks: a long run of them would be divided in every possible way."""
 MAX_MM = 300.0
 MAX_SIDES_RATIO = 7
 """A nodule is not longer than this times its width. If one of several lengths has no unit of its
@@ -38,7 +39,8 @@ def parse_size_mm(text: str) -> float:
     fourteen and a half. Raises SizeNotUnderstood, also if the lengths differ as if they had
     different units.
     """
-    match = TYPED.fullmatch(unicodedata.normalize("NFKC", text).strip())
+    words = unicodedata.normalize("NFKC", text).split()
+    match = TYPED.fullmatch(" ".join(words))
     if match is None or _has_raised_digit(text):
         raise SizeNotUnderstood(size=text, most=MAX_MM)
     sides_mm = _sides_mm(match.groups())

@@ -22,6 +22,18 @@ class FolderCache:
     def __init__(self, path: Path) -> None:
         self._path = path
 
+    def check_writable(self) -> None:
+        """Try the folder, so that one that cannot be written is named before hours of learning.
+
+        Raises OutputUnwritable.
+        """
+        try:
+            self._path.mkdir(parents=True, exist_ok=True)
+            with tempfile.TemporaryFile(dir=self._path) as file:
+                file.write(bytes(HEADER_BYTES))
+        except OSError as error:
+            raise OutputUnwritable(path=self._path, problem=error.strerror) from error
+
     def get(self, key: str) -> bytes | None:
         try:
             entry = self._entry_path(key).read_bytes()

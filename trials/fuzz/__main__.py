@@ -7,8 +7,9 @@ OpenAPI document.
 
 The program starts a stack of its own. The exit code is 1 if an answer was a 5xx, missing or not as
 documented, if a process died, if a job did not end or failed by a fault of SERA itself, or if
-memory grew beyond the bounds. The folder --keep gets the uploads that caused a fault. `--only` with
-their seed and number makes them again.
+memory grew beyond the bounds. `api` writes a line to standard error as each operation ends. The
+folder --keep gets the uploads that caused a fault. `--only` with their seed and number makes them
+again.
 """
 
 import argparse
@@ -17,6 +18,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +56,11 @@ def _api(target: TargetStack, arguments: argparse.Namespace) -> dict[str, Any]:
     with MemoryMonitor(target.pids, WATCHED) as monitor:
         for role in Role:
             findings[role] = fuzz_api(
-                url, target.key(role), arguments.seed, arguments.examples
+                url,
+                target.key(role),
+                arguments.seed,
+                arguments.examples,
+                on_progress=partial(_print_progress, role),
             )
     return api_report(
         arguments.seed,
@@ -63,6 +69,10 @@ def _api(target: TargetStack, arguments: argparse.Namespace) -> dict[str, Any]:
         monitor.usage,
         target.deaths,
     )
+
+
+def _print_progress(role: Role, line: str) -> None:
+    print(f"{role}: {line}", file=sys.stderr, flush=True)
 
 
 def _uploads(target: TargetStack, arguments: argparse.Namespace) -> dict[str, Any]:

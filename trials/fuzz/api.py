@@ -1,7 +1,7 @@
 """Every operation of the OpenAPI document against the running gateway, through Schemathesis."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -39,10 +39,15 @@ class Findings:
 
 
 def fuzz_api(
-    url: str, key: str, seed: int, examples: int, edges: bool = True
+    url: str,
+    key: str,
+    seed: int,
+    examples: int,
+    edges: bool = True,
+    on_progress: Callable[[str], None] | None = None,
 ) -> Findings:
     """Fuzz every operation at `url` with a key; as many examples of each, and the edges of every
-    parameter.
+    parameter. `on_progress` gets a line for each operation of each phase as it ends.
     """
     config = SchemathesisConfig.from_dict(_config(key, seed, examples, edges))
     schema = schemathesis.openapi.from_url(f"{url}/openapi.json", config=config)
@@ -50,6 +55,8 @@ def fuzz_api(
     for event in from_schema(schema).execute():
         if isinstance(event, events.ScenarioFinished):
             _count(findings, event.recorder)
+            if on_progress is not None:
+                on_progress(_progress(findings, event))
         elif isinstance(event, events.NonFatalError):
             findings.faults[f"{event.label}: {event.value}"] = ""
         elif isinstance(event, events.FatalError):
@@ -85,6 +92,14 @@ def _count(findings: Findings, recorder: ScenarioRecorder) -> None:
     findings.statuses.update(response.status_code for response in responses)
     findings.operations.add(recorder.label)
     findings.faults.update(_faults(recorder))
+
+
+def _progress(findings: Findings, event: events.ScenarioFinished) -> str:
+    return (
+        f"{event.phase.value} {event.recorder.label}: "
+        f"{len(event.recorder.interactions)} requests in {event.elapsed_time:.1f} s, "
+        f"{len(findings.faults)} faults so far"
+    )
 
 
 def _faults(recorder: ScenarioRecorder) -> Iterator[tuple[str, str]]:

@@ -7,6 +7,7 @@ Different requests have different fingerprints.
 import hashlib
 import json
 from typing import Protocol
+from uuid import UUID
 
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import MultipartParser, parse_options_header
@@ -28,13 +29,19 @@ class BodyFingerprint(Protocol):
 
 class RequestFingerprint:
     """Reads a body as it arrives. The fingerprint of a form depends on its parts, but not on their
-    order or on the boundary.
+    order or on the boundary. What a person sends is another request than the same of somebody else:
+    a reading or a level is theirs alone.
     """
 
-    def __init__(self, scope: Scope, receive: Receive) -> None:
+    def __init__(
+        self, scope: Scope, receive: Receive, person: UUID | None = None
+    ) -> None:
+        """`person` is who is signed in; None for an API key."""
         self._receive = receive
         query = scope["query_string"].decode("latin-1")
         self._request_line = f"{scope['method']} {scope['path']}?{query}"
+        if person is not None:
+            self._request_line += f"\n{person}"
         self._body = _body_fingerprint(Headers(scope=scope).get("content-type", ""))
 
     async def receive(self) -> Message:

@@ -168,7 +168,7 @@ class TransactionMiddleware:
         receive: Receive,
         send: Send,
     ) -> None:
-        body = RequestFingerprint(scope, receive)
+        body = RequestFingerprint(scope, receive, scope["state"]["caller"].person)
         request = IdempotentRequest(transaction, key, body.digest)
         scope["state"]["idempotent_request"] = request
         reply = BufferedReply()

@@ -22,7 +22,7 @@ MAX_LENGTH_RATIO = 1.5
 takes the product of both lengths.
 """
 MAX_COMPARED_LETTERS = 100
-"""A name that is longer is no slip of a known one."""
+"""A name that is longer is no slip of a known one, nor its repetition."""
 SIZE_COLUMN = "size_mm"
 CENTIMETRES = "cm"
 REFERENCE = "(id|uid|no|nr|num|number|code|key|name|file|filename|path|번호|명)*"
@@ -128,6 +128,8 @@ class ColumnSet:
         if self.has_readers and is_reader(name):
             reader = NUMBERED_READER.fullmatch(name)
             return reader["name"] if reader else None
+        if len(name) > MAX_COMPARED_LETTERS:
+            return None
         numbered = NUMBERED.fullmatch(name)
         if numbered is None:
             return None

@@ -18,7 +18,7 @@ from shared.domain.messages import Message
 
 DELIMITERS = (",", ";", "\t", "|")
 SEPARATOR_LINE = re.compile(
-    r'"?sep=(?P<delimiter>.)(?P=delimiter)*"?\s*', re.IGNORECASE | re.DOTALL
+    r'"?sep=(?P<delimiter>.)(?P=delimiter)*+"?\s*+', re.IGNORECASE | re.DOTALL
 )
 """The first line by which Excel names the delimiter. A program that wrote the table again has
 filled the line up with delimiters.

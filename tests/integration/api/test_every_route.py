@@ -11,8 +11,10 @@ from uuid import uuid4
 
 import pytest
 from fastapi.testclient import TestClient
+from httpx2 import Response
 from sqlalchemy.engine import make_url
 
+from services.api.web.router import PAGES
 from shared.domain.roles import HOSPITAL_ROLES, PERMISSIONS, Permission, Role
 from shared.domain.training.states import Split
 from shared.ledger import Ledger
@@ -377,6 +379,26 @@ def test_a_query_for_another_hospital_is_answered_like_one_for_an_unknown_hospit
             )
 
 
+@pytest.mark.parametrize("role", sorted(HOSPITAL_ROLES))
+def test_no_page_tells_anything_of_another_hospital(
+    as_person, north_data, missing_ids, role
+):
+    south = as_person(role, "south")
+    pages = _page_paths()
+    assert len(pages) > 25
+    for page in pages:
+        foreign = _read_page(south, page, north_data.ids, north_data)
+        absent = _read_page(south, page, missing_ids, north_data)
+        for shown, missing in zip(foreign, absent, strict=True):
+            assert shown.status_code < 500, page
+            assert shown.status_code == missing.status_code, page
+            if "{" in page:
+                assert shown.status_code in (403, 404), page
+            body = _without_ids(shown, north_data)
+            leaks = [secret for secret in north_data.secrets if secret in body]
+            assert leaks == [], f"{page} shows {leaks}"
+
+
 @pytest.mark.parametrize("role", Role)
 def test_a_role_without_permission_is_refused_at_its_own_hospital(
     credential, north_data, missing_ids, role
@@ -398,6 +420,46 @@ def test_without_a_key_or_a_session_every_route_is_refused(gateway, north_data):
             404 if route.path.startswith("/v1/session/oidc") else 401
         )  # there is no provider
         assert call(gateway, route, north_data.ids).status_code == status, str(route)
+
+
+def _page_paths() -> list[str]:
+    """The addresses of the pages for people, with their parameters in braces."""
+    return [
+        route.path
+        for page in PAGES
+        for route in page.router.routes
+        if "GET" in route.methods
+    ]
+
+
+def _read_page(client, page: str, ids, north: North) -> list[Response]:
+    """The page with these IDs, as it is and asked for north in each way that a filter may."""
+    names = {"datasets": "datasets/name", "hospitals": "hospitals/name"}
+    path = page
+    for name in re.findall(r"{(\w+)(?::path)?}", page):
+        key = names[page.split("/")[2]] if name == "name" else name
+        path = re.sub(rf"{{{name}(:path)?}}", str(ids[key]), path)
+    queries = (
+        {},
+        {"hospital": north.hospital},
+        {"hospital": "north"},
+        {"cursor": north.cursor},
+        {"case": str(north.ids["case_id"])},
+        {"q": "north-only-7"},
+        {"batch": "north-only-7"},
+    )
+    return [client.get(path, params=query) for query in queries]
+
+
+def _without_ids(answer: Response, north: North) -> str:
+    """The page without what the request itself says."""
+    body = answer.text
+    for part in (
+        *answer.request.url.params.values(),
+        *answer.request.url.path.split("/"),
+    ):
+        body = body.replace(part, "") if len(part) > 3 else body
+    return body
 
 
 def _check_shows_nothing_of(north: North, answer, route) -> None:

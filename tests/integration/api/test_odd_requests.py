@@ -115,6 +115,8 @@ def test_an_external_id_may_contain_any_character(north, external_id):
         ("/v1/cases", "GET, POST"),
         (f"/v1/models/{UNKNOWN_ID}/shadow", "GET, POST"),
         ("/v1/hospitals/north", "PATCH"),
+        ("/v1/jobs/rerun", "POST"),
+        ("/v1/models/rollback", "POST"),
         ("/openapi.json", "GET, HEAD"),
     ],
 )

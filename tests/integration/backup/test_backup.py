@@ -19,11 +19,16 @@ from shared.backup import (
     restore,
     verify_backup,
 )
-from shared.backup.folder import BackupFolderBusy, BackupFolderExposed
+from shared.backup.folder import (
+    BackupFolderBusy,
+    BackupFolderExposed,
+    BackupFolderUnwritable,
+)
 from shared.backup.manifest import Manifest
 from shared.backup.restore import BackupDamaged
 from shared.domain.audit.verification import verify
 from shared.domain.erasure import ErasureReason
+from shared.errors import StorageFull
 from shared.ledger import Ledger
 from shared.ledger.audit.export import AuditTrailReader
 from shared.ledger.backup.restore import DatabaseNotEmpty
@@ -34,6 +39,10 @@ from shared.security.audit_signing import is_signed
 from tests.integration.backup.conftest import KEYS, TRUSTED
 from tests.later_release import REVISION, later_release
 from tests.support.database_logins import create_login
+
+NO_SPACE = OSError(errno.ENOSPC, "No space left on device")
+STORE_FULL = StorageFull(what="images and models")
+STORE_FULL.__cause__ = NO_SPACE
 
 
 def verify_trail(url: str) -> tuple[bool, int, int]:
@@ -144,11 +153,11 @@ def test_an_interrupted_backup_does_not_count(hospital, backups, monkeypatch):
     hospital.submit(b"one")
 
     def fail(*_: object) -> None:
-        raise OSError(errno.ENOSPC, "no room")
+        raise OSError(errno.EIO, "no answer")
 
     with monkeypatch.context() as patched:
         patched.setattr("shared.backup.create.write_object_list", fail)
-        with pytest.raises(OSError, match="no room"):
+        with pytest.raises(OSError, match="no answer"):
             create_backup(backups, hospital.source)
     assert backups.backup_names() == []
     with pytest.raises(BackupNotFound):
@@ -156,6 +165,30 @@ def test_an_interrupted_backup_does_not_count(hospital, backups, monkeypatch):
     assert verify_backup(
         backups, create_backup(backups, hospital.source).name
     ).is_intact
+
+
+@pytest.mark.parametrize(
+    ("step", "full"),
+    [
+        ("shared.backup.create.open_compressed", NO_SPACE),
+        ("shared.objects.store._spool", STORE_FULL),
+    ],
+)
+def test_a_disk_that_becomes_full_during_a_backup_is_named(
+    hospital, backups, monkeypatch, step, full
+):
+    hospital.submit(b"one")
+
+    def fail(*_: object) -> None:
+        raise full
+
+    with monkeypatch.context() as patched:
+        patched.setattr(step, fail)
+        with pytest.raises(BackupFolderUnwritable, match=str(backups.root)):
+            create_backup(backups, hospital.source)
+    assert backups.backup_names() == []
+    name = create_backup(backups, hospital.source).name
+    assert verify_backup(backups, name).is_intact
 
 
 def test_two_backups_are_not_made_at_once(hospital, backups):

@@ -1,6 +1,8 @@
 """`./sera audit` on a database of its own, then on the file with none."""
 
 import json
+import os
+import stat
 import sys
 
 import pytest
@@ -109,15 +111,29 @@ def test_a_file_cut_off_is_found_and_an_earlier_export_bears_witness(
     assert "removed from its end" in output
 
 
-def test_a_place_that_cannot_be_written_is_named(trail, tmp_path, capsys, monkeypatch):
+@pytest.mark.parametrize("folder", ["none", "file"])
+def test_a_place_that_cannot_be_written_is_named(
+    trail, tmp_path, capsys, monkeypatch, folder
+):
+    (tmp_path / "file").write_text("no folder")
     monkeypatch.setattr(
         sys,
         "argv",
-        ["sera", "audit", "export", "--out", str(tmp_path / "none" / "file")],
+        ["sera", "audit", "export", "--out", str(tmp_path / folder / "export")],
     )
     with pytest.raises(SystemExit, match="1"):
         main()
     assert "[export-unwritable]" in capsys.readouterr().err
+
+
+def test_an_export_follows_no_link_and_is_for_its_user_only(sera, trail, tmp_path):
+    other_file = tmp_path / "other"
+    other_file.write_text("kept")
+    (tmp_path / f".export.{os.getpid()}").symlink_to(other_file)
+    (tmp_path / "export").symlink_to(other_file)
+    assert sera("export", "--out", str(tmp_path / "export"))[0] == 0
+    assert other_file.read_text() == "kept"
+    assert stat.S_IMODE((tmp_path / "export").lstat().st_mode) == 0o600
 
 
 def rebuild(ledger):

@@ -233,3 +233,20 @@ def test_ctrl_c_says_that_the_same_command_goes_on(phantoms, tmp_path):
             == "Stopped. The same command goes on where it was."
         )
     assert running.returncode == 130
+
+
+def test_an_output_that_cannot_be_written_is_named_before_anything_is_learnt(
+    sera, phantoms, tmp_path, monkeypatch
+):
+    def learn(*_: object, **__: object) -> None:
+        raise AssertionError("the study began")
+
+    monkeypatch.setattr("shared.study.experiment.run_experiment", learn)
+    recipe = tmp_path / "recipe.toml"
+    recipe.write_text(BY_FORMULA)
+    output = tmp_path / "file" / "out"
+    output.parent.write_text("no folder")
+    code, _, error = sera("study", phantoms, "--recipe", recipe, "--out", output)
+    assert code == 1
+    assert str(output) in error
+    assert "[output-unwritable]" in error

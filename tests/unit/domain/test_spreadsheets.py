@@ -25,3 +25,9 @@ def test_what_may_begin_a_formula_gets_an_apostrophe(text, cell):
 @pytest.mark.parametrize("text", ["", "N-17", "a = b", "김 1-2", "x,=y"])
 def test_other_text_stays(text):
     assert spreadsheet_text(text) == text
+
+
+@pytest.mark.parametrize("blank", [" ", "\n", "\n'", " ;"])
+def test_a_cell_of_blanks_is_read_once_and_not_in_every_division(blank):
+    text = blank * 20_000 + "x"
+    assert spreadsheet_text(text) == text

@@ -71,3 +71,10 @@ def test_a_place_that_cannot_be_written_is_told(tmp_path):
     (tmp_path / "cache").write_text("a file")
     with pytest.raises(OutputUnwritable, match="choose another folder"):
         FolderCache(tmp_path / "cache").put("key", b"vector")
+    with pytest.raises(OutputUnwritable, match="choose another folder"):
+        FolderCache(tmp_path / "cache").check_writable()
+
+
+def test_a_writable_place_is_tried_without_a_trace(cache, tmp_path):
+    cache.check_writable()
+    assert entries(tmp_path) == []

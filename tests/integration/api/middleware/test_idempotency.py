@@ -333,6 +333,20 @@ def test_a_stored_answer_is_not_replayed_to_a_role_without_permission(as_role):
     )
 
 
+def test_an_answer_to_one_person_is_not_replayed_to_another(as_person):
+    headers = new_key()
+    first, second = as_person(Role.HOSPITAL_ADMIN), as_person(Role.HOSPITAL_ADMIN)
+    body = {"json": {"prevalence": 0.2}}
+    assert first.patch("/v1/hospital", headers=headers, **body).status_code == 200
+    again = first.patch("/v1/hospital", headers=headers, **body)
+    assert again.headers["Idempotent-Replayed"] == "true"
+    answer = second.patch("/v1/hospital", headers=headers, **body)
+    assert (answer.status_code, answer.json()["code"]) == (
+        409,
+        "idempotency-key-reused",
+    )
+
+
 def test_an_invalid_key_is_refused(north):
     for key_text in ("", "x" * 201, "a\tb"):
         answer = north.post("/v1/cases", headers={HEADER: key_text}, **form())

@@ -288,6 +288,18 @@ def test_other_columns_are_ignored_and_named() -> None:
     assert (len(manifest.rows), manifest.refused) == (1, ())
 
 
+@pytest.mark.parametrize("letter", ["_", " _", "1", "1.", "."])
+def test_a_very_long_name_of_a_column_is_read_once(letter: str) -> None:
+    name = "x" + letter * 60_000 + "x"
+    manifest = parse(f"image,malignant,{name}\na.png,1,x\n")
+    assert manifest.ignored_columns == (name,)
+
+
+def test_a_very_long_line_that_names_a_delimiter_is_read_once() -> None:
+    with pytest.raises(ManifestInvalid):
+        parse(f"sep={' ' * 200_000}x\nimage,malignant\na.png,1\n")
+
+
 def test_an_roi_is_read_from_its_cell_and_distinguishes_nodules() -> None:
     rois = ('{"box": [4, 5, 60, 40]}', '{"box": [80, 5, 60, 40]}')
     cells = ['"{}"'.format(roi.replace('"', '""')) for roi in rois]
