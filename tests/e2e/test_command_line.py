@@ -52,9 +52,10 @@ def test_submit_prints_the_result_in_words(
 ) -> None:
     done = stage.sera("submit --size-mm 18 --roi 20,20,80,90", str(image))
     assert done.returncode == 0, done.stderr
-    advice, risk, side, *others = done.stdout.splitlines()
+    advice, risk, interval, side, *others = done.stdout.splitlines()
     assert "18.0 mm" in advice
     assert risk.startswith("Risk of malignancy ")
+    assert "the uncertainty of the risk" in interval
     assert re.match("The score is (above|below) the model's cut-off", side)
     assert f"Model {recipe_name}/1 ({model[:12]})." in others
     assert any("trained on synthetic phantoms" in line for line in others)

@@ -1,5 +1,6 @@
 """A study of two machines: phantoms as one scanner draws them, and as another one would."""
 
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +11,7 @@ import pytest
 from shared.learning import ignore_progress
 from shared.networks import WeightsFinder
 from shared.phantoms import draw
-from shared.recipes import Recipe, read_recipe
+from shared.recipes import Recipe, RoiKind, read_recipe
 from shared.study import folder as folder_module
 from shared.study.checkpoints import FolderCache
 from shared.study.experiment import run_experiment
@@ -140,7 +141,10 @@ def test_each_image_is_read_once_for_all_folds_of_all_sites(
 
     monkeypatch.setattr(folder_module, "read_marked_image", count)
     run(machines, recipe, tmp_path)
-    assert len(read_images) == len(set(read_images)) == len(machines.images)
+    # Once as it is marked, and once for each kind of ROI.
+    reads = Counter(read_images)
+    assert len(reads) == len(machines.images)
+    assert set(reads.values()) == {1 + len(RoiKind)}
 
 
 def test_a_study_of_one_site_leaves_none_out(recipe, tmp_path):

@@ -51,6 +51,7 @@ def case_page(
         "job": job,
         "say": say,
         "sentences": sentences,
+        "picture_hint": "outlined" if case.roi else "plain",
         **permissions(visitor),
     }
     if job.withheld:
