@@ -9,8 +9,8 @@ from celery.signals import worker_ready, worker_shutting_down
 
 from services.trainer.gate import gate_policy
 from services.trainer.service import ACTOR, TrainingService
+from services.trainer.step_inputs import TrainingTools
 from services.trainer.step_owner import StepOwner
-from services.trainer.steps import TrainingTools
 from shared.ledger import Ledger
 from shared.ledger.jobs.heartbeat import Heartbeat
 from shared.ledger.schema.compatibility import check_schema

@@ -9,14 +9,14 @@ from services.trainer.metrics import measure_step
 from services.trainer.missing_weights import missing_weights
 from services.trainer.progress import StepLost, StepReporter, TrainerClosing
 from services.trainer.samples import resolve_recipe
-from services.trainer.step_owner import StepOwner
-from services.trainer.steps import (
+from services.trainer.step_inputs import (
     RunInputs,
     StepInputs,
     StepResult,
-    StepRunner,
     TrainingTools,
 )
+from services.trainer.step_owner import StepOwner
+from services.trainer.steps import StepRunner
 from shared.domain.jobs import Reason
 from shared.domain.messages import Message
 from shared.domain.training.states import FINAL_RUN_STATES, Split, StepKind

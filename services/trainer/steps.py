@@ -3,15 +3,20 @@
 Each step can be repeated: its output is cached under a key of everything that determines it.
 """
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
-from pathlib import Path
 from typing import TypeVar
 
 from services.trainer import evaluation
 from services.trainer.samples import make_samples
-from services.trainer.step_graph import SecondsPerImage, plan_steps
+from services.trainer.step_graph import plan_steps
+from services.trainer.step_inputs import (
+    RunInputs,
+    StepInputs,
+    StepResult,
+    TrainingTools,
+)
 from services.trainer.stores import StoredFeatures, StoredFits
 from shared.bundles.card import model_card
 from shared.bundles.ledger_record import reference_record
@@ -62,21 +67,14 @@ from shared.learning.errors import NoReadableImages
 from shared.learning.features.extractors import Extractor, NetworkExtractor
 from shared.learning.features.frames import FrameExtractor, frame_feature_set
 from shared.learning.outlining import OutlineFolds
+from shared.learning.recipe_nodules import outline_folds, training_nodules
 from shared.learning.samples.nodules import NoduleReader
-from shared.learning.training_context import (
-    outline_folds,
-    training_nodules,
-    without_tuning,
-)
+from shared.learning.training_context import without_tuning
 from shared.ledger import SystemSession
 from shared.ledger.datasets.labelled_image import LabelledImage
 from shared.ledger.datasets.versions import check_usable
-from shared.ledger.training.runs import TrainingRun
-from shared.ledger.training.steps import ClaimedStep, NewStep
-from shared.networks import WeightsFinder
-from shared.objects import ObjectStore
-from shared.recipes import FeatureSet, Recipe
-from shared.statistics.model_life.gate import GatePolicy
+from shared.ledger.training.steps import ClaimedStep
+from shared.recipes import FeatureSet
 
 
 class TrainsOnTestImages(Conflict):
@@ -92,66 +90,6 @@ Outcome = TypeVar("Outcome", bound=StepOutcome)
 
 JUDGING_STEPS = (StepKind.EVALUATION, StepKind.GATE)
 """Steps that judge an existing model. They exclude erased test images."""
-
-
-@dataclass(frozen=True)
-class RunInputs:
-    """The parts of a run in the ledger.
-
-    `locked_test_hashes` are training images that are in a locked test set.
-    """
-
-    run: TrainingRun
-    recipe: Recipe
-    images: Sequence[LabelledImage]
-    test_images: Sequence[LabelledImage]
-    locked_test_hashes: frozenset[str]
-    synthetic: bool
-    seconds_per_image: SecondsPerImage
-
-
-@dataclass(frozen=True)
-class StepInputs:
-    """The state of the ledger at the beginning of a step.
-
-    Attributes
-    ----------
-    features : outcomes of the finished features steps
-    table, bundle : None until their steps are done
-    live_digest : the digest of the live model
-    live_training_hashes : test images that the live model was trained on
-    erased_hashes : images of any part whose cases were erased since the version was frozen
-    """
-
-    features: Sequence[FeaturesOutcome]
-    table: TableOutcome | None
-    bundle: BundleOutcome | None
-    live_digest: str | None
-    live_training_hashes: frozenset[str] = frozenset()
-    erased_hashes: frozenset[str] = frozenset()
-
-
-@dataclass(frozen=True)
-class StepResult:
-    """A step's outcome, its message, the steps that follow from it, and a write to the ledger.
-
-    `write` runs in the transaction that ends the step.
-    """
-
-    outcome: StepOutcome
-    message: Message
-    new_steps: Sequence[NewStep] = ()
-    write: Callable[[SystemSession], None] = field(default=lambda session: None)
-
-
-@dataclass(frozen=True)
-class TrainingTools:
-    """The parts of a trainer that do not depend on the run."""
-
-    objects: ObjectStore
-    weights: WeightsFinder
-    bundle_folder: Path
-    policy: GatePolicy
 
 
 class StepRunner:

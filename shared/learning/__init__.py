@@ -15,6 +15,7 @@ from shared.learning.features.table import SkippedImage, precompute_features
 from shared.learning.fit import assemble_model, fit, fit_component
 from shared.learning.model import FittedComponent, FittedModel, TrainingSummary
 from shared.learning.progress import ProgressCallback, ignore_progress
+from shared.learning.recipe_nodules import recipe_framing
 from shared.learning.samples.phantoms import phantom_nodule, phantom_samples
 from shared.learning.samples.sample import (
     Sample,
@@ -26,7 +27,6 @@ from shared.learning.training_context import (
     TrainingContext,
     build_extractor,
     fingerprint,
-    recipe_framing,
     tuning_keys,
 )
 

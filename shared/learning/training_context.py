@@ -14,7 +14,6 @@ import numpy as np
 
 from shared.domain.messages import Message
 from shared.engines import Engine, open_engine
-from shared.imaging.regions.crop import Framing
 from shared.learning.errors import FeaturesNotFinite, NoReadableImages
 from shared.learning.features.cache import FeatureCache, NoCache
 from shared.learning.features.extractors import (
@@ -31,9 +30,9 @@ from shared.learning.features.frames import (
 )
 from shared.learning.features.stored_table import StoredTable
 from shared.learning.features.table import FeatureTable, gather_features
-from shared.learning.outlining import OutlinedNodules, OutlineFolds
+from shared.learning.outlining import OutlineFolds
 from shared.learning.progress import ProgressCallback, ignore_progress
-from shared.learning.samples.nodules import FramedNodules, NoduleReader
+from shared.learning.recipe_nodules import outline_folds, training_nodules
 from shared.learning.samples.sample import Sample, check_both_classes
 from shared.learning.tuning import Backbone, NetworkTuning, TunedFeatures
 from shared.learning.tuning.from_scratch import cached_phantom_network
@@ -49,7 +48,6 @@ from shared.networks import TapNetwork, WeightsFinder, get_network, pretrained_s
 from shared.outlines import NetworkOutliner
 from shared.recipes import (
     SUPERVISED_TUNINGS,
-    Calipers,
     ComponentSpec,
     FeatureSet,
     HandcraftedFeatures,
@@ -433,42 +431,6 @@ def tuning_keys(recipe: Recipe) -> list[TuningKey]:
     """Return the networks that a recipe tunes, each once."""
     keys = [tuning_key(features) for features in recipe.features if _is_tuned(features)]
     return list(dict.fromkeys(keys))
-
-
-def recipe_framing(recipe: Recipe) -> Framing:
-    """Return the framing by which the recipe crops nodules."""
-    return Framing(
-        margin=recipe.roi.margin, calipers=recipe.roi.calipers is not Calipers.NEVER
-    )
-
-
-def outline_folds(
-    samples: Sequence[Sample],
-    recipe: Recipe,
-    weights: WeightsFinder,
-    cache: FeatureCache,
-    seed: int,
-    progress: ProgressCallback,
-) -> OutlineFolds | None:
-    """Return the outline networks of a data set; None if the recipe has none."""
-    if recipe.outline is None:
-        return None
-    return OutlineFolds(
-        samples,
-        plan=recipe.outline,
-        weights=weights,
-        cache=cache,
-        seed=seed,
-        progress=progress,
-    )
-
-
-def training_nodules(recipe: Recipe, outlines: OutlineFolds | None) -> NoduleReader:
-    """Return how a fit of a recipe cuts nodules out of its samples."""
-    framing = recipe_framing(recipe)
-    if outlines is None or recipe.outline is None:
-        return FramedNodules(framing)
-    return OutlinedNodules(folds=outlines, framing=framing, plan=recipe.outline)
 
 
 def without_tuning(features: FeatureSet) -> FeatureSet:

@@ -35,6 +35,7 @@ from shared.recipes import (
     ComponentSpec,
     FusionRule,
     Recipe,
+    RoiKind,
 )
 from shared.statistics import ConstantScores, ScoresInvalid
 from shared.study.feasible import feasible_recipe
@@ -72,16 +73,10 @@ def run_experiment(
         only if nothing of the recipe can be computed.
     SingleClass, TooFewSamples, NoReadableImages, FeaturesNotFinite
     """
-    feasible, missing_rows = feasible_recipe(
-        recipe.with_calipers(folder.outlined_share).with_outlines(
-            masks=folder.count_masked, images=len(folder.images)
-        ),
-        weights,
-        seed,
-    )
-    samples = folder.samples()
+    resolved = _resolved_recipe(recipe, folder)
+    feasible, missing_rows = feasible_recipe(resolved, weights, seed)
     with TrainingContext(
-        samples=samples,
+        samples=folder.samples(),
         recipe=feasible,
         weights=weights,
         cache=cache,
@@ -114,11 +109,28 @@ def run_experiment(
             skipped=tuple(skipped),
             settings=settings,
             sites_out=leave_sites_out(context, progress),
-            roi_kinds=judge_roi_kinds(context, component_scores, progress)
-            if folder.outlined_share >= MIN_OUTLINED_SHARE
-            else {},
+            roi_kinds=_roi_kinds(folder, context, component_scores, progress),
         )
     return study, model
+
+
+def _resolved_recipe(recipe: Recipe, folder: LabelledFolder) -> Recipe:
+    """Return the recipe for a folder, as its masks and ROIs allow."""
+    return recipe.with_calipers(folder.outlined_share).with_outlines(
+        masks=folder.count_masked, images=len(folder.images)
+    )
+
+
+def _roi_kinds(
+    folder: LabelledFolder,
+    context: TrainingContext,
+    scores: Sequence[OutOfFoldScores],
+    progress: ProgressCallback,
+) -> Mapping[RoiKind, Row]:
+    """Return the rows of the model with each kind of ROI; none if most images have no ROI."""
+    if folder.outlined_share < MIN_OUTLINED_SHARE:
+        return {}
+    return judge_roi_kinds(context, scores, progress)
 
 
 class _Experiment:

@@ -46,7 +46,7 @@ def case_page(
     say = translator(visitor.language)
     case = CaseService(session, caller, dependencies.read_audit).read(case_id)
     job = JobService(session, caller, dependencies).read(case.jobs[-1])
-    facts = {
+    facts: dict[str, Any] = {
         "case": case,
         "job": job,
         "say": say,

@@ -1,0 +1,48 @@
+"""How a recipe cuts nodules out of images, in training and in use."""
+
+from collections.abc import Sequence
+
+from shared.imaging.regions.crop import Framing
+from shared.learning.features.cache import FeatureCache
+from shared.learning.outlining import OutlinedNodules, OutlineFolds
+from shared.learning.progress import ProgressCallback
+from shared.learning.samples.nodules import FramedNodules, NoduleReader
+from shared.learning.samples.sample import Sample
+from shared.networks import WeightsFinder
+from shared.recipes import Calipers, Recipe
+
+
+def recipe_framing(recipe: Recipe) -> Framing:
+    """Return the framing by which the recipe crops nodules."""
+    return Framing(
+        margin=recipe.roi.margin, calipers=recipe.roi.calipers is not Calipers.NEVER
+    )
+
+
+def outline_folds(
+    samples: Sequence[Sample],
+    recipe: Recipe,
+    weights: WeightsFinder,
+    cache: FeatureCache,
+    seed: int,
+    progress: ProgressCallback,
+) -> OutlineFolds | None:
+    """Return the outline networks of a data set; None if the recipe has none."""
+    if recipe.outline is None:
+        return None
+    return OutlineFolds(
+        samples,
+        plan=recipe.outline,
+        weights=weights,
+        cache=cache,
+        seed=seed,
+        progress=progress,
+    )
+
+
+def training_nodules(recipe: Recipe, outlines: OutlineFolds | None) -> NoduleReader:
+    """Return how a fit of a recipe cuts nodules out of its samples."""
+    framing = recipe_framing(recipe)
+    if outlines is None or recipe.outline is None:
+        return FramedNodules(framing)
+    return OutlinedNodules(folds=outlines, framing=framing, plan=recipe.outline)
