@@ -68,3 +68,19 @@ def test_a_steps_time_in_an_earlier_run_is_its_weight_in_the_next():
     )
     weights = {step.name: step.weight for step in steps}
     assert weights["features/squeezenet/0"] == pytest.approx(100.0)
+
+
+def test_features_wait_for_every_outline_network_that_the_recipe_trains():
+    light = load_recipe("light")
+    steps = {step.name: step for step in plan(light, images=60)}
+    outlines = {name for name in steps if steps[name].kind is StepKind.OUTLINE}
+    folds = {f"outline/{fold}" for fold in range(light.outline.folds)}
+    assert outlines == {*folds, "outline/final"}
+    for step in steps.values():
+        if step.kind is StepKind.FEATURES:
+            assert outlines <= set(step.prerequisites)
+
+
+def test_without_enough_masks_nothing_is_outlined():
+    steps = plan(load_recipe("light").with_outlines(masks=3, images=60), images=60)
+    assert not [step for step in steps if step.kind is StepKind.OUTLINE]
