@@ -9,8 +9,8 @@ import pytest
 
 from services.trainer.gate import gate_policy
 from services.trainer.service import TrainingService
-from services.trainer.step_owner import StepOwner
 from services.trainer.step_inputs import TrainingTools
+from services.trainer.step_owner import StepOwner
 from shared.domain.training.states import Split
 from shared.ledger import Ledger
 from shared.ledger.datasets.repository import LabelledImage
