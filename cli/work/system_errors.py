@@ -1,4 +1,4 @@
-"""Names what a folder that is read-only, closed to this user, full or no folder does to a command."""
+"""Names what a folder that is read-only, closed, full or no folder does to a command."""
 
 import errno
 import os

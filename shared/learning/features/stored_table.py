@@ -25,7 +25,8 @@ CHUNK_ROWS = 1024
 class StoredTable:
     """A stored feature table.
 
-    Its key covers the images, how nodules are cut out, and the extractors, so an entry never becomes outdated.
+    Its key covers the images, how nodules are cut out, and the extractors. So an entry never
+    becomes outdated.
     """
 
     key: str
