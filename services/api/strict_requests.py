@@ -77,7 +77,8 @@ def fixed_paths(routers: Iterable[APIRouter]) -> frozenset[str]:
 
 
 def _fixed_paths(scope: Scope) -> frozenset[str]:
-    paths: frozenset[str] = scope["app"].state.fixed_paths
+    """Return the app's fixed paths; none of an app that states none."""
+    paths: frozenset[str] = getattr(scope["app"].state, "fixed_paths", frozenset())
     return paths
 
 
