@@ -91,11 +91,6 @@ class OutlineNetwork(nn.Module):
             ) from error
         return network.eval().requires_grad_(False)
 
-    @property
-    def side_multiple_px(self) -> int:
-        """The sides of its input are multiples of this."""
-        return 32
-
     def train_decoder(self, frozen: str) -> None:
         """Switch to training: all layers after the stage `frozen`; batch norm of the encoder
         keeps its statistics.

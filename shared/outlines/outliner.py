@@ -75,7 +75,7 @@ class NetworkOutliner:
         region : the part of the picture to search
         """
         whole = (region.x, region.y, region.width, region.height)
-        window = Window.of_picture(whole, self.network.side_multiple_px)
+        window = Window.of_picture(whole)
         no_prompt = np.zeros((window.rows, window.columns), np.float32)
         log_odds = self._log_odds(pixels, window, no_prompt)
         probabilities = expit(log_odds).astype(np.float32)

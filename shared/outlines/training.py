@@ -59,7 +59,7 @@ def train_outline_network(
     optimiser, schedule = _optimiser(network, plan, example_count=len(examples))
     for epoch in range(1, plan.epochs + 1):
         losses = []
-        for batch in _batches(examples, plan.batch, network.side_multiple_px, random):
+        for batch in _batches(examples, plan.batch, random):
             images = _stack([pair.image for pair in batch], device)
             prompts = _stack([pair.prompt for pair in batch], device)
             targets = _stack([pair.target for pair in batch], device)
@@ -118,7 +118,6 @@ def _loss(log_odds: Tensor, targets: Tensor) -> Tensor:
 def _batches(
     examples: Sequence[OutlineExample],
     size: int,
-    multiple_px: int,
     random: np.random.Generator,
 ) -> Iterator[list[_TrainingPair]]:
     """Yield the pairs of an epoch in a random order. Those of one batch have one shape."""
@@ -128,7 +127,7 @@ def _batches(
         if random.random() < 0.5:
             example = example.mirrored()
         if number < len(examples):
-            pair = _picture_pair(example, multiple_px, random)
+            pair = _picture_pair(example, random)
         else:
             pair = _nodule_pair(example, random)
         batch = waiting.setdefault(pair.image.shape, [])
@@ -139,7 +138,7 @@ def _batches(
 
 
 def _picture_pair(
-    example: OutlineExample, multiple_px: int, random: np.random.Generator
+    example: OutlineExample, random: np.random.Generator
 ) -> _TrainingPair:
     """Return a whole picture, a little larger or smaller and shifted, without a prompt."""
     height, width = example.pixels.shape
@@ -151,7 +150,7 @@ def _picture_pair(
         width * scale,
         height * scale,
     )
-    window = Window.of_picture(box, multiple_px)
+    window = Window.of_picture(box)
     no_prompt = np.zeros((window.rows, window.columns), np.float32)
     return _pair(example, window, no_prompt, target=example.union, random=random)
 

@@ -14,6 +14,8 @@ BOX_MARGIN = 0.5
 """What is seen around a box, as a share of its sides: a box may be off by a third."""
 WINDOW_PX = 160
 """Side of the network's input around a box."""
+SIDE_MULTIPLE_PX = 32
+"""Sides of the network's input are multiples of this, so that every scale of it has whole pixels."""
 PICTURE_AREA_PX = 192 * 192
 """Pixels of the network's input for a whole picture."""
 
@@ -49,12 +51,12 @@ class Window:
         )
 
     @classmethod
-    def of_picture(cls, box: RealBox, multiple_px: int) -> Self:
+    def of_picture(cls, box: RealBox) -> Self:
         """Return the window of a whole picture, or of its part `box`."""
         left, top, width, height = box
         scale = (PICTURE_AREA_PX / (width * height)) ** 0.5
-        columns = max(round(width * scale / multiple_px), 1) * multiple_px
-        rows = max(round(height * scale / multiple_px), 1) * multiple_px
+        columns = _nearest_multiple(width * scale)
+        rows = _nearest_multiple(height * scale)
         return cls(
             left=left, top=top, width=width, height=height, columns=columns, rows=rows
         )
@@ -100,3 +102,7 @@ class Window:
             pixels, matrix, size, flags=cv2.INTER_LINEAR | direction, borderValue=0
         )
         return np.asarray(warped, np.float32)
+
+
+def _nearest_multiple(side_px: float) -> int:
+    return max(round(side_px / SIDE_MULTIPLE_PX), 1) * SIDE_MULTIPLE_PX

@@ -30,7 +30,7 @@ def test_beyond_the_picture_there_is_nothing():
 
 
 def test_a_large_picture_is_seen_with_its_proportions():
-    window = Window.of_picture((0, 0, 560, 360), multiple_px=32)
+    window = Window.of_picture((0, 0, 560, 360))
     assert window.columns % 32 == window.rows % 32 == 0
     assert window.columns / window.rows == pytest.approx(560 / 360, rel=0.15)
 
