@@ -1,10 +1,11 @@
 """Reduces a recipe to the part that can be computed with the weights that are available."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from shared.errors import SeraError
 from shared.learning import build_extractor
-from shared.networks import WeightsFinder
+from shared.networks import WeightsFinder, get_network
 from shared.recipes import FeatureSet, NetworkFeatures, Recipe, Tuning
 from shared.study.results import MissingRow, Section
 
@@ -21,17 +22,18 @@ def feasible_recipe(
     SeraError
         No feature set has its weights. The error of the first feature set is raised.
     """
+    recipe, missing_rows = _without_missing_encoder(recipe, weights)
     problems: dict[FeatureSet, SeraError] = {}
     for features in recipe.features:
         problem = weights_error(features, recipe, weights, seed)
         if problem is not None:
             problems[features] = problem
     if not problems:
-        return recipe, []
+        return recipe, missing_rows
     available = [features for features in recipe.features if features not in problems]
     if not available:
         raise next(iter(problems.values()))
-    missing_rows = [
+    missing_rows += [
         MissingRow(section=Section.FEATURES, name=features.name, reason=str(problem))
         for features, problem in problems.items()
     ]
@@ -48,6 +50,23 @@ def feasible_recipe(
             )
     available_names = [features.name for features in available]
     return recipe.with_feature_sets(available_names), missing_rows
+
+
+def _without_missing_encoder(
+    recipe: Recipe, weights: WeightsFinder
+) -> tuple[Recipe, list[MissingRow]]:
+    """Return the recipe without its outline network if the encoder's weights are unavailable."""
+    if recipe.outline is None:
+        return recipe, []
+    card = get_network(recipe.outline.encoder).card
+    if card.weights is None:
+        return recipe, []
+    try:
+        weights.find(card)
+    except SeraError as error:
+        row = MissingRow(section=Section.MODEL, name="outline", reason=str(error))
+        return replace(recipe, outline=None), [row]
+    return recipe, []
 
 
 def weights_error(

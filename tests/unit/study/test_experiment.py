@@ -1,6 +1,7 @@
 """The whole experiment on phantoms, with networks of random weights."""
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ from shared.bundles import load, save
 from shared.learning import FittedModel, recipe_framing
 from shared.networks import WeightsFinder, WeightsMissing
 from shared.phantoms import draw
-from shared.recipes import Recipe, read_recipe
+from shared.recipes import OutlinePlan, Recipe, read_recipe
 from shared.statistics import roc_auc
 from shared.study.checkpoints import FolderCache
 from shared.study.experiment import run_experiment
@@ -256,3 +257,11 @@ def test_a_network_whose_tuning_runs_away_is_left_out_and_named(
         "squeezenet avg, not tuned / svm",
         "squeezenet avg, not tuned / forest",
     ]
+
+
+def test_without_its_encoders_weights_a_recipe_reads_rois_as_they_are(recipe, weights):
+    plan = OutlinePlan(encoder="mobilenet_v2", deepest="block17", frozen="")
+    formulas = recipe.with_feature_sets({"handcrafted"})
+    feasible, missing = feasible_recipe(replace(formulas, outline=plan), weights, 0)
+    assert feasible.outline is None
+    assert [row.name for row in missing] == ["outline"]
