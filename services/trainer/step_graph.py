@@ -41,6 +41,9 @@ EXPECTED_S: Mapping[str, float] = {
 numbers, and only as weights of the progress.
 """
 
+SMALL_OUTLINE_EFFORT = 0.05
+"""Of an outline network for phantoms, which is smaller than the others."""
+
 SecondsPerImage = Mapping[tuple[str, str], float]
 
 
@@ -99,10 +102,16 @@ class _Planner:
         return [*outlines, *features, table, *tunings, *folds, *fits, *last]
 
     def _outline_steps(self) -> list[NewStep]:
-        """Return the steps that train outline networks: without each fold, and on all images."""
+        """Return the steps that train outline networks: without each fold, and on all images.
+
+        One network of phantoms serves for all.
+        """
         plan = self._recipe.outline
         if plan is None:
             return []
+        if plan.phantoms:
+            arguments = OutlineArguments(images=plan.phantoms, fold=None)
+            return [self._step("outline/final", arguments)]
         steps = []
         for fold in (*range(plan.folds), None):
             arguments = OutlineArguments(images=self._images, fold=fold)
@@ -209,6 +218,9 @@ class _Planner:
         if isinstance(arguments, FeaturesArguments):
             features = self._recipe.features[arguments.feature_set]
             return 0.5 if isinstance(features, HandcraftedFeatures) else 1.0
+        outline = self._recipe.outline
+        if isinstance(arguments, OutlineArguments) and outline is not None:
+            return SMALL_OUTLINE_EFFORT if outline.phantoms else 1.0
         tuning = self._recipe.tuning
         if isinstance(arguments, TuningArguments) and tuning is not None:
             return tuning.epochs * len(tuning.rates) * len(tuning.decays)

@@ -66,8 +66,8 @@ from shared.learning import (
 from shared.learning.errors import NoReadableImages
 from shared.learning.features.extractors import Extractor, NetworkExtractor
 from shared.learning.features.frames import FrameExtractor, frame_feature_set
-from shared.learning.outlining import OutlineFolds
-from shared.learning.recipe_nodules import outline_folds, training_nodules
+from shared.learning.outlining import OutlineNetworks
+from shared.learning.recipe_nodules import outline_networks, training_nodules
 from shared.learning.samples.nodules import NoduleReader
 from shared.learning.training_context import without_tuning
 from shared.ledger import SystemSession
@@ -368,8 +368,8 @@ class StepRunner:
         return training_nodules(self._recipe, self._outlines)
 
     @cached_property
-    def _outlines(self) -> OutlineFolds | None:
-        return outline_folds(
+    def _outlines(self) -> OutlineNetworks | None:
+        return outline_networks(
             self._samples,
             recipe=self._recipe,
             weights=self._weights,

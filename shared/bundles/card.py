@@ -157,7 +157,10 @@ def _recipe(bundle: Bundle) -> dict[str, Any]:
 
 
 def _outline(bundle: Bundle) -> dict[str, Any] | None:
-    """Return the outline network and its agreement with people's outlines; None without one."""
+    """Return the outline network and its agreement with outlines that it did not see.
+
+    They are people's, or those of phantoms. None if the model has no outline network.
+    """
     plan = bundle.model.recipe.outline
     if plan is None:
         return None
@@ -165,6 +168,7 @@ def _outline(bundle: Bundle) -> dict[str, Any] | None:
     prefix = "outline_dice_"
     return {
         "encoder": plan.encoder,
+        "phantoms": plan.phantoms,
         "frozen": plan.frozen,
         "epochs": plan.epochs,
         "source": card.source,

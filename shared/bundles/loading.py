@@ -296,9 +296,7 @@ def _outliner(
         )
     if plan is None or entry is None:
         return None
-    network = OutlineNetwork.from_tensors(
-        plan.encoder, plan.deepest, files.tensors(entry.file)
-    )
+    network = OutlineNetwork.from_tensors(plan, files.tensors(entry.file))
     return NetworkOutliner(network)
 
 

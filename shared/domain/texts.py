@@ -41,7 +41,7 @@ STEPS = {
     "plan-done": ("{steps} steps planned",),
     "network-done": ("{features} has been trained on phantoms",),
     "outline-done": (
-        "outlines trained on all images",
+        "the outline network of the bundle is trained",
         "outlines trained without fold {fold}",
     ),
     "features-done": ("{features}: {computed} images computed, {known} known before",),

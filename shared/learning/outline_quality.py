@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from shared.imaging.image import Box
 from shared.imaging.regions.roi import RealBox
-from shared.learning.outlining import OutlineFolds
+from shared.learning.outlining import OutlineNetworks
 from shared.outlines import NetworkOutliner, OutlineExample
 from shared.outlines.examples import loosen_box, mask_box
 from shared.statistics import dice
@@ -17,7 +17,7 @@ LOOSE_SHARES = {"box": 0.0, "loose_box_15": 0.15, "loose_box_30": 0.3}
 WITHOUT_BOX = "none"
 
 
-def held_out_dice(folds: OutlineFolds, seed: int) -> Mapping[str, float]:
+def held_out_dice(folds: OutlineNetworks, seed: int) -> Mapping[str, float]:
     """Return the mean Dice against the union of a picture's outlines, by the kind of ROI.
 
     Each picture is outlined by a network that saw none of its patient: from the box of each of its

@@ -1,8 +1,12 @@
-"""Outlines for training: each image's outline comes from a network that saw none of its patient."""
+"""Outlines for training: each image's outline comes from a network that saw none of its patient.
+
+A network of phantoms saw no patient at all.
+"""
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 
@@ -16,6 +20,7 @@ from shared.imaging.image import Nodule
 from shared.imaging.regions.crop import Framing, crop
 from shared.learning.features.cache import FeatureCache
 from shared.learning.progress import ProgressCallback
+from shared.learning.samples.phantoms import phantom_samples
 from shared.learning.samples.presented import present_roi, sample_random
 from shared.learning.samples.sample import Sample
 from shared.networks import WeightsFinder, get_network
@@ -36,16 +41,123 @@ MAX_EXAMPLES = 2000
 """Outlined pictures that a network is trained on at most; they are held in memory."""
 
 
-class OutlineFolds:
-    """The outline networks of a data set: one without each fold of patients, and one of all.
+FIRST_SEED = 2_000_000_000
+FIRST_HELD_OUT_SEED = 3_000_000_000
+"""First seeds of the phantoms for outline networks, and of those that judge them.
+
+Data sets and other networks have phantoms of lower seeds.
+"""
+HELD_OUT_PHANTOMS = 40
+
+
+class OutlineNetworks(ABC):
+    """The outline networks for the images of a data set, and the one for a bundle.
 
     A network is trained when it is first needed, and stored in the cache.
 
     Parameters
     ----------
-    samples : outlined ones train the networks; the others get outlines
     plan : how the networks are trained
     cache : of networks; its entries never become outdated
+    """
+
+    def __init__(
+        self,
+        plan: OutlinePlan,
+        weights: WeightsFinder,
+        cache: FeatureCache,
+        seed: int,
+        progress: ProgressCallback,
+    ) -> None:
+        self._plan = plan
+        self._weights = weights
+        self._cache = cache
+        self._seed = seed
+        self._progress = progress
+        self._outliners: dict[int | None, NetworkOutliner] = {}
+
+    @abstractmethod
+    def fold_of(self, sample: Sample) -> int | None:
+        """Return the fold of the sample's patient; None if the bundle's network did not see it."""
+
+    @abstractmethod
+    def held_out(self) -> Iterator[tuple[NetworkOutliner, OutlineExample]]:
+        """Yield outlined pictures with an outliner that saw none of the picture's patient."""
+
+    @abstractmethod
+    def _training_examples(self, fold: int | None) -> Sequence[OutlineExample]:
+        """Return the pictures for the network without a fold; for that of a bundle for None."""
+
+    @abstractmethod
+    def _training_facts(self) -> Mapping[str, object]:
+        """Return all that determines the pictures of the trainings, for the key of a network."""
+
+    def outliner(self, fold: int | None) -> NetworkOutliner:
+        """Return the outliner that saw no patient of a fold; that of all patients for None."""
+        if fold not in self._outliners:
+            self._outliners[fold] = NetworkOutliner(self._network(fold))
+        return self._outliners[fold]
+
+    def key(self, fold: int | None) -> str:
+        """Return a hash of all that determines a network."""
+        facts = [self._data_key, fold]
+        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+
+    @cached_property
+    def _data_key(self) -> str:
+        card = get_network(self._plan.encoder).card
+        facts = {
+            "version": OUTLINE_VERSION,
+            "plan": asdict(self._plan),
+            "weights": _sha256_of_weights(self._weights, card.name),
+            "seed": self._seed,
+            **self._training_facts(),
+        }
+        text = json.dumps(facts, sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _network(self, fold: int | None) -> OutlineNetwork:
+        key = f"outlines/{self.key(fold)}"
+        stored = self._cache.get(key)
+        if stored is not None:
+            tensors = safetensors.torch.load(stored)
+            return OutlineNetwork.from_tensors(self._plan, tensors)
+        network = self._train(fold, self._training_examples(fold))
+        self._cache.put(key, pack_network(network))
+        return network
+
+    def _train(
+        self, fold: int | None, examples: Sequence[OutlineExample]
+    ) -> OutlineNetwork:
+        """Train a network; the same examples and seed give the same one on one machine."""
+        count = 1 if self._plan.phantoms else self._plan.folds + 1
+        place = count - 1 if fold is None else fold
+
+        def report_epoch(epoch: int, loss: float) -> None:
+            facts = {"epoch": epoch, "epochs": self._plan.epochs}
+            fraction = (place + epoch / self._plan.epochs) / count
+            message = Message("progress-epoch", facts)
+            self._progress("outline", fraction, message, {"loss": loss})
+
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(self._seed)
+            network = OutlineNetwork.pretrained(self._plan, self._weights)
+            train_outline_network(
+                network,
+                examples=examples,
+                plan=self._plan,
+                seed=self._seed,
+                after_epoch=report_epoch,
+            )
+        return network
+
+
+class OutlineFolds(OutlineNetworks):
+    """Networks of the data set's own outlines: one without each fold of patients, and one of all.
+
+    Parameters
+    ----------
+    samples : outlined ones train the networks; the others get outlines
     """
 
     def __init__(
@@ -57,13 +169,8 @@ class OutlineFolds:
         seed: int,
         progress: ProgressCallback,
     ) -> None:
+        super().__init__(plan, weights, cache, seed, progress)
         self._samples = samples
-        self._plan = plan
-        self._weights = weights
-        self._cache = cache
-        self._seed = seed
-        self._progress = progress
-        self._outliners: dict[int | None, NetworkOutliner] = {}
         groups = sorted({sample.group for sample in samples})
         order = np.random.default_rng(seed).permutation(len(groups))
         self._fold_by_group = {
@@ -74,79 +181,21 @@ class OutlineFolds:
         """Return the fold of the sample's patient."""
         return self._fold_by_group[sample.group]
 
-    def outliner(self, fold: int | None) -> NetworkOutliner:
-        """Return the outliner that saw no patient of a fold; that of all patients for None."""
-        if fold not in self._outliners:
-            self._outliners[fold] = NetworkOutliner(self._network(fold))
-        return self._outliners[fold]
-
     def held_out(self) -> Iterator[tuple[NetworkOutliner, OutlineExample]]:
         """Yield each outlined picture with the outliner that saw none of its patient."""
         for sample, example in self._examples:
             yield self.outliner(self.fold_of(sample)), example
 
-    def key(self, fold: int | None) -> str:
-        """Return a hash of all that determines a network."""
-        facts = [self._data_key, fold]
-        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
-
-    @cached_property
-    def _data_key(self) -> str:
-        lines = sorted(f"{sample.key}\t{sample.group}" for sample in self._samples)
-        card = get_network(self._plan.encoder).card
-        facts = {
-            "version": OUTLINE_VERSION,
-            "plan": asdict(self._plan),
-            "weights": _sha256_of_weights(self._weights, card.name),
-            "samples": hashlib.sha256("\n".join(lines).encode()).hexdigest(),
-            "seed": self._seed,
-        }
-        text = json.dumps(facts, sort_keys=True)
-        return hashlib.sha256(text.encode()).hexdigest()
-
-    def _network(self, fold: int | None) -> OutlineNetwork:
-        encoder = self._plan.encoder
-        deepest = self._plan.deepest
-        key = f"outlines/{self.key(fold)}"
-        stored = self._cache.get(key)
-        if stored is not None:
-            tensors = safetensors.torch.load(stored)
-            return OutlineNetwork.from_tensors(encoder, deepest, tensors)
-        examples = [
+    def _training_examples(self, fold: int | None) -> Sequence[OutlineExample]:
+        return [
             example
             for sample, example in self._examples
             if fold is None or self.fold_of(sample) != fold
         ]
-        network = self._train(fold, examples)
-        self._cache.put(key, pack_network(network))
-        return network
 
-    def _train(
-        self, fold: int | None, examples: Sequence[OutlineExample]
-    ) -> OutlineNetwork:
-        """Train a network; the same examples and seed give the same one on one machine."""
-        place = self._plan.folds if fold is None else fold
-        count = self._plan.folds + 1
-
-        def report_epoch(epoch: int, loss: float) -> None:
-            facts = {"epoch": epoch, "epochs": self._plan.epochs}
-            fraction = (place + epoch / self._plan.epochs) / count
-            message = Message("progress-epoch", facts)
-            self._progress("outline", fraction, message, {"loss": loss})
-
-        with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(self._seed)
-            network = OutlineNetwork.pretrained(
-                self._plan.encoder, self._plan.deepest, self._weights
-            )
-            train_outline_network(
-                network,
-                examples=examples,
-                plan=self._plan,
-                seed=self._seed,
-                after_epoch=report_epoch,
-            )
-        return network
+    def _training_facts(self) -> Mapping[str, object]:
+        lines = sorted(f"{sample.key}\t{sample.group}" for sample in self._samples)
+        return {"samples": hashlib.sha256("\n".join(lines).encode()).hexdigest()}
 
     @cached_property
     def _examples(self) -> list[tuple[Sample, OutlineExample]]:
@@ -163,6 +212,25 @@ class OutlineFolds:
         return examples
 
 
+class PhantomOutlines(OutlineNetworks):
+    """One network, trained on drawn phantoms, whose masks are exact. It saw no patient."""
+
+    def fold_of(self, sample: Sample) -> None:
+        """Return None: the network saw no image of a data set."""
+
+    def held_out(self) -> Iterator[tuple[NetworkOutliner, OutlineExample]]:
+        """Yield phantoms that the network did not see."""
+        for example in _phantom_examples(HELD_OUT_PHANTOMS, FIRST_HELD_OUT_SEED):
+            yield self.outliner(None), example
+
+    def _training_examples(self, fold: int | None) -> Sequence[OutlineExample]:
+        count = self._plan.phantoms
+        return _phantom_examples(count, FIRST_SEED + self._seed * count)
+
+    def _training_facts(self) -> Mapping[str, object]:
+        return {"first_seed": FIRST_SEED}
+
+
 @dataclass(frozen=True)
 class OutlinedNodules:
     """Cuts nodules out by outlines of networks that saw none of the image's patient.
@@ -176,7 +244,7 @@ class OutlinedNodules:
     roi_kind : the kind of every image; None: the shares of the recipe's plan
     """
 
-    folds: OutlineFolds
+    folds: OutlineNetworks
     framing: Framing
     plan: OutlinePlan
     roi_kind: RoiKind | None = None
@@ -218,6 +286,11 @@ def _example(sample: Sample) -> OutlineExample | None:
         if error.retryable:
             raise
         return None
+
+
+def _phantom_examples(count: int, first_seed: int) -> list[OutlineExample]:
+    examples = [_example(sample) for sample in phantom_samples(count, first_seed)]
+    return [example for example in examples if example is not None]
 
 
 def _sha256_of_weights(weights: WeightsFinder, network: str) -> str | None:

@@ -4,7 +4,12 @@ from collections.abc import Sequence
 
 from shared.imaging.regions.crop import Framing
 from shared.learning.features.cache import FeatureCache
-from shared.learning.outlining import OutlinedNodules, OutlineFolds
+from shared.learning.outlining import (
+    OutlinedNodules,
+    OutlineFolds,
+    OutlineNetworks,
+    PhantomOutlines,
+)
 from shared.learning.progress import ProgressCallback
 from shared.learning.samples.nodules import FramedNodules, NoduleReader
 from shared.learning.samples.sample import Sample
@@ -19,17 +24,19 @@ def recipe_framing(recipe: Recipe) -> Framing:
     )
 
 
-def outline_folds(
+def outline_networks(
     samples: Sequence[Sample],
     recipe: Recipe,
     weights: WeightsFinder,
     cache: FeatureCache,
     seed: int,
     progress: ProgressCallback,
-) -> OutlineFolds | None:
+) -> OutlineNetworks | None:
     """Return the outline networks of a data set; None if the recipe has none."""
     if recipe.outline is None:
         return None
+    if recipe.outline.phantoms:
+        return PhantomOutlines(recipe.outline, weights, cache, seed, progress)
     return OutlineFolds(
         samples,
         plan=recipe.outline,
@@ -40,7 +47,7 @@ def outline_folds(
     )
 
 
-def training_nodules(recipe: Recipe, outlines: OutlineFolds | None) -> NoduleReader:
+def training_nodules(recipe: Recipe, outlines: OutlineNetworks | None) -> NoduleReader:
     """Return how a fit of a recipe cuts nodules out of its samples."""
     framing = recipe_framing(recipe)
     if outlines is None or recipe.outline is None:

@@ -30,9 +30,9 @@ from shared.learning.features.frames import (
 )
 from shared.learning.features.stored_table import StoredTable
 from shared.learning.features.table import FeatureTable, gather_features
-from shared.learning.outlining import OutlineFolds
+from shared.learning.outlining import OutlineNetworks
 from shared.learning.progress import ProgressCallback, ignore_progress
-from shared.learning.recipe_nodules import outline_folds, training_nodules
+from shared.learning.recipe_nodules import outline_networks, training_nodules
 from shared.learning.samples.sample import Sample, check_both_classes
 from shared.learning.tuning import Backbone, NetworkTuning, TunedFeatures
 from shared.learning.tuning.from_scratch import cached_phantom_network
@@ -96,7 +96,7 @@ class TrainingContext:
         table: StoredTable | None = None,
         extractors: dict[FeatureSet, Extractor] | None = None,
         engine: Engine | None = None,
-        outlines: OutlineFolds | None = None,
+        outlines: OutlineNetworks | None = None,
     ) -> None:
         check_both_classes(samples)
         self.recipe = recipe
@@ -106,7 +106,7 @@ class TrainingContext:
         self._progress = progress
         self._extractors = {} if extractors is None else extractors
         self._engine = engine or open_engine()
-        self.outlines = outlines or outline_folds(
+        self.outlines = outlines or outline_networks(
             samples,
             recipe=recipe,
             weights=weights,

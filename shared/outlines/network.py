@@ -12,10 +12,9 @@ from torch import Tensor, nn
 from shared.networks import NetworkCard, WeightsFinder, get_network, pretrained_stages
 from shared.networks.errors import WeightsUnreadable
 from shared.networks.registry import build_without_weights
+from shared.recipes import OutlinePlan
 from shared.recipes.errors import RecipeInvalid
 
-DECODER_CHANNELS = (32, 64, 96)
-"""Channels of the decoder from the finest scale on; deeper scales have as many as the last."""
 PRIOR_WEIGHT = 6.0
 """Initial log-odds at the middle of a prompt. Training changes it."""
 NO_PROMPT_LOG_ODDS = -1.0
@@ -33,15 +32,28 @@ class OutlineNetwork(nn.Module):
     ----------
     card : the encoder's card
     stages : the encoder's layers by stage
+    plan : has the channels of the decoder, and the side of the input
+
+    Attributes
+    ----------
+    input_px : side of the input around a box
     """
 
-    def __init__(self, card: NetworkCard, stages: OrderedDict[str, nn.Module]) -> None:
+    def __init__(
+        self,
+        card: NetworkCard,
+        stages: OrderedDict[str, nn.Module],
+        plan: OutlinePlan,
+    ) -> None:
         super().__init__()
         self.card = card
+        self.input_px = plan.input_px
         self.encoder = nn.ModuleDict(stages)
         self._skips = _last_stages_by_scale(stages)
         channels = list(self._skips.values())
-        widths = [_decoder_width(level) for level in range(len(channels) - 1)]
+        widths = [
+            _decoder_width(plan.decoder, level) for level in range(len(channels) - 1)
+        ]
         below = [*widths[1:], channels[-1]]
         self.decoder = nn.ModuleList(
             _DecoderBlock(channels_below=deeper, channels_skip=skip, width=width)
@@ -54,48 +66,48 @@ class OutlineNetwork(nn.Module):
         self._std = torch.tensor(card.normalisation.std)[:, None, None]
 
     @classmethod
-    def pretrained(cls, encoder: str, deepest: str, finder: WeightsFinder) -> Self:
-        """Return a network with a pre-trained encoder, up to the stage `deepest`.
+    def pretrained(cls, plan: OutlinePlan, finder: WeightsFinder) -> Self:
+        """Return a network with a pre-trained encoder; an untrained one if it has no weights.
 
         Raises `NetworkUnknown`, `WeightsMissing`, `WeightsUnreadable`.
         """
-        card = get_network(encoder).card
+        card = get_network(plan.encoder).card
         if card.weights is None:
-            return cls.untrained(encoder, deepest)
-        stages = pretrained_stages(encoder, finder)
-        return cls(card, _stages_up_to(deepest, stages))
+            return cls.untrained(plan)
+        stages = pretrained_stages(plan.encoder, finder)
+        return cls(card, _stages_up_to(plan.deepest, stages), plan)
 
     @classmethod
-    def untrained(cls, encoder: str, deepest: str) -> Self:
+    def untrained(cls, plan: OutlinePlan) -> Self:
         """Return a network with random weights. Raises `NetworkUnknown`."""
-        definition = get_network(encoder)
+        definition = get_network(plan.encoder)
         stages = definition.stages(definition.build())
-        return cls(definition.card, _stages_up_to(deepest, stages))
+        return cls(definition.card, _stages_up_to(plan.deepest, stages), plan)
 
     @classmethod
-    def from_tensors(
-        cls, encoder: str, deepest: str, tensors: Mapping[str, Tensor]
-    ) -> Self:
+    def from_tensors(cls, plan: OutlinePlan, tensors: Mapping[str, Tensor]) -> Self:
         """Build a network from its `state_dict`.
 
         Raises `NetworkUnknown`, and `WeightsUnreadable` if names or shapes differ.
         """
-        definition = get_network(encoder)
+        definition = get_network(plan.encoder)
         stages = definition.stages(build_without_weights(definition))
-        network = cls(definition.card, _stages_up_to(deepest, stages))
+        network = cls(definition.card, _stages_up_to(plan.deepest, stages), plan)
         try:
             network.load_state_dict(tensors, assign=True)
         except RuntimeError as error:
             raise WeightsUnreadable(
-                file="outline", network=encoder, problem=str(error).splitlines()[0]
+                file="outline", network=plan.encoder, problem=str(error).splitlines()[0]
             ) from error
         return network.eval().requires_grad_(False)
 
     def train_decoder(self, frozen: str) -> None:
         """Switch to training: all layers after the stage `frozen`; batch norm of the encoder
-        keeps its statistics.
+        keeps its statistics. If `frozen` is empty, everything is trained.
         """
         self.train().requires_grad_(True)
+        if not frozen:
+            return
         for module in self.encoder.modules():
             if isinstance(module, nn.BatchNorm2d):
                 module.eval()
@@ -178,8 +190,8 @@ def _convolution(channels: int, width: int) -> tuple[nn.Module, nn.Module, nn.Mo
     )
 
 
-def _decoder_width(level: int) -> int:
-    return DECODER_CHANNELS[min(level, len(DECODER_CHANNELS) - 1)]
+def _decoder_width(channels: tuple[int, ...], level: int) -> int:
+    return channels[min(level, len(channels) - 1)]
 
 
 def _stages_up_to(

@@ -54,7 +54,7 @@ class NetworkOutliner:
         pixels : (height, width)
         box : may be off by a third of its sides
         """
-        window = Window.around(box)
+        window = Window.around(box, self.network.input_px)
         prompt = window.prompt(box)
         network = self._log_odds(pixels, window, prompt)
         log_odds = (1 - ELLIPSE_SHARE) * network + ELLIPSE_SHARE * _ellipse_log_odds(
@@ -75,7 +75,7 @@ class NetworkOutliner:
         region : the part of the picture to search
         """
         whole = (region.x, region.y, region.width, region.height)
-        window = Window.of_picture(whole)
+        window = Window.of_picture(whole, self.network.input_px)
         no_prompt = np.zeros((window.rows, window.columns), np.float32)
         log_odds = self._log_odds(pixels, window, no_prompt)
         probabilities = expit(log_odds).astype(np.float32)

@@ -22,6 +22,7 @@ LOOSE_SHARES = (0.0, 0.15, 0.3, 0.4)
 PICTURE_SCALE = (0.85, 1.15)
 PICTURE_SHIFT = 0.08
 ENCODER_RATE_SHARE = 0.3
+"""Rate of a pre-trained encoder, as a share of the decoder's."""
 WEIGHT_DECAY = 1e-2
 WARM_UP_SHARE = 0.1
 EpochCallback = Callable[[int, float], None]
@@ -59,7 +60,7 @@ def train_outline_network(
     optimiser, schedule = _optimiser(network, plan, example_count=len(examples))
     for epoch in range(1, plan.epochs + 1):
         losses = []
-        for batch in _batches(examples, plan.batch, random):
+        for batch in _batches(examples, plan, random):
             images = _stack([pair.image for pair in batch], device)
             prompts = _stack([pair.prompt for pair in batch], device)
             targets = _stack([pair.target for pair in batch], device)
@@ -85,8 +86,9 @@ def _optimiser(
         for weight in network.parameters()
         if weight.requires_grad and id(weight) not in encoder_ids
     ]
+    encoder_share = ENCODER_RATE_SHARE if plan.frozen else 1.0
     groups = [
-        {"params": encoder, "lr": plan.rate * ENCODER_RATE_SHARE},
+        {"params": encoder, "lr": plan.rate * encoder_share},
         {"params": decoder, "lr": plan.rate},
     ]
     optimiser = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY)
@@ -117,7 +119,7 @@ def _loss(log_odds: Tensor, targets: Tensor) -> Tensor:
 
 def _batches(
     examples: Sequence[OutlineExample],
-    size: int,
+    plan: OutlinePlan,
     random: np.random.Generator,
 ) -> Iterator[list[_TrainingPair]]:
     """Yield the pairs of an epoch in a random order. Those of one batch have one shape."""
@@ -127,18 +129,18 @@ def _batches(
         if random.random() < 0.5:
             example = example.mirrored()
         if number < len(examples):
-            pair = _picture_pair(example, random)
+            pair = _picture_pair(example, plan.input_px, random)
         else:
-            pair = _nodule_pair(example, random)
+            pair = _nodule_pair(example, plan.input_px, random)
         batch = waiting.setdefault(pair.image.shape, [])
         batch.append(pair)
-        if len(batch) == size:
+        if len(batch) == plan.batch:
             yield waiting.pop(pair.image.shape)
     yield from waiting.values()
 
 
 def _picture_pair(
-    example: OutlineExample, random: np.random.Generator
+    example: OutlineExample, input_px: int, random: np.random.Generator
 ) -> _TrainingPair:
     """Return a whole picture, a little larger or smaller and shifted, without a prompt."""
     height, width = example.pixels.shape
@@ -150,17 +152,19 @@ def _picture_pair(
         width * scale,
         height * scale,
     )
-    window = Window.of_picture(box)
+    window = Window.of_picture(box, input_px)
     no_prompt = np.zeros((window.rows, window.columns), np.float32)
     return _pair(example, window, no_prompt, target=example.union, random=random)
 
 
-def _nodule_pair(example: OutlineExample, random: np.random.Generator) -> _TrainingPair:
+def _nodule_pair(
+    example: OutlineExample, input_px: int, random: np.random.Generator
+) -> _TrainingPair:
     """Return one nodule's surroundings, with a box as a reader may draw it."""
     mask = example.masks[random.integers(len(example.masks))]
     share = random.choice(LOOSE_SHARES)
     box: RealBox = loosen_box(mask_box(mask), random.uniform(-share, share, 4))
-    window = Window.around(box)
+    window = Window.around(box, input_px)
     return _pair(example, window, window.prompt(box), target=mask, random=random)
 
 

@@ -12,12 +12,10 @@ from shared.imaging.regions.roi import RealBox
 Array = NDArray[np.float32]
 BOX_MARGIN = 0.5
 """What is seen around a box, as a share of its sides: a box may be off by a third."""
-WINDOW_PX = 160
-"""Side of the network's input around a box."""
+PICTURE_SIDE_RATIO = 1.2
+"""Side of the network's input for a square picture, as a multiple of that around a box."""
 SIDE_MULTIPLE_PX = 32
 """Sides of the network's input are multiples of this, so that every scale of it has whole pixels."""
-PICTURE_AREA_PX = 192 * 192
-"""Pixels of the network's input for a whole picture."""
 
 
 @dataclass(frozen=True)
@@ -38,23 +36,28 @@ class Window:
     rows: int
 
     @classmethod
-    def around(cls, box: RealBox) -> Self:
-        """Return the window around a box."""
+    def around(cls, box: RealBox, input_px: int) -> Self:
+        """Return the window around a box, seen as a square of `input_px` pixels a side."""
         left, top, width, height = box
         return cls(
             left=left - BOX_MARGIN * width,
             top=top - BOX_MARGIN * height,
             width=(1 + 2 * BOX_MARGIN) * width,
             height=(1 + 2 * BOX_MARGIN) * height,
-            columns=WINDOW_PX,
-            rows=WINDOW_PX,
+            columns=input_px,
+            rows=input_px,
         )
 
     @classmethod
-    def of_picture(cls, box: RealBox) -> Self:
-        """Return the window of a whole picture, or of its part `box`."""
+    def of_picture(cls, box: RealBox, input_px: int) -> Self:
+        """Return the window of a whole picture, or of its part `box`, in its own proportions.
+
+        Parameters
+        ----------
+        input_px : side of the network's input around a box
+        """
         left, top, width, height = box
-        scale = (PICTURE_AREA_PX / (width * height)) ** 0.5
+        scale = PICTURE_SIDE_RATIO * input_px / (width * height) ** 0.5
         columns = _nearest_multiple(width * scale)
         rows = _nearest_multiple(height * scale)
         return cls(

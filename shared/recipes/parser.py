@@ -46,6 +46,8 @@ _CLASSIFIERS: dict[ClassifierKind, type[Classifier]] = {
 }
 MAX_CONCATENATED_SETS = 6
 """As in L19. Seven sets would give 120 concatenations."""
+MAX_OUTLINED_PHANTOMS = 2000
+"""They are held in memory."""
 MAX_SHOWN_CHARACTERS = 80
 
 
@@ -159,6 +161,8 @@ def _check_ranges(recipe: Recipe) -> None:
         with_box = recipe.outline.boxes + recipe.outline.loose_boxes
         ranges |= {
             "outline.folds": (recipe.outline.folds, 2, 10),
+            "outline.phantoms": (recipe.outline.phantoms, 0, MAX_OUTLINED_PHANTOMS),
+            "outline.input_px": (recipe.outline.input_px, 64, 512),
             "outline.boxes": (recipe.outline.boxes, 0, 1),
             "outline.loose_boxes": (recipe.outline.loose_boxes, 0, 1),
             "outline.boxes + outline.loose_boxes": (with_box, 0, 1),
@@ -177,8 +181,8 @@ def _check_ranges(recipe: Recipe) -> None:
     if recipe.phantoms:
         _check_positive("phantoms", recipe.phantoms, exempt=("momentum", "decay"))
     if recipe.outline:
-        shares = ("boxes", "loose_boxes")
-        _check_positive("outline", recipe.outline, exempt=shares)
+        exempt = ("boxes", "loose_boxes", "phantoms")
+        _check_positive("outline", recipe.outline, exempt=exempt)
     if recipe.tuning:
         exempt = ("momentum", "decays", "average")
         _check_positive("tuning", recipe.tuning, exempt=exempt)

@@ -200,14 +200,21 @@ class RoiKind(StrEnum):
 
 @dataclass(frozen=True)
 class OutlinePlan:
-    """How the outline network is trained, if the data set has outlines.
+    """The outline network, and how it is trained: on the data set's outlines, or on phantoms.
 
     Attributes
     ----------
     encoder : the network whose pre-trained layers it is built on
     deepest : the encoder's last stage
-    frozen : this stage and all stages before it keep their pre-trained weights
+    frozen : this stage and all stages before it keep their pre-trained weights; if empty, all
+        stages and their batch norm are trained
     folds : networks for training: an image's outline comes from one that saw none of its patient
+    phantoms : number of drawn phantoms that the network is trained on, whatever the data set; 0:
+        it is trained on the data set's outlines
+    input_px : side of the network's input around a box; a whole picture has 1.44 times as many
+        pixels
+    decoder : channels of the decoder from the finest scale on; deeper scales have as many as the
+        last
     boxes : share of the training images that are read with the exact box of the nodule
     loose_boxes : share with a box whose sides are off by up to 30 %
         The others are read without any ROI.
@@ -220,6 +227,9 @@ class OutlinePlan:
     rate: float = 1e-3
     batch: int = 8
     folds: int = 4
+    phantoms: int = 0
+    input_px: int = 160
+    decoder: tuple[int, ...] = (32, 64, 96)
     boxes: float = 0.5
     loose_boxes: float = 0.35
 

@@ -114,11 +114,15 @@ class Recipe:
     def with_outlines(self, masks: int, images: int) -> Self:
         """Return the recipe for a data set: without an outline network if masks are too few.
 
+        A network that is trained on phantoms needs none.
+
         Parameters
         ----------
         masks : number of its images that have a mask
         images : number of all its images
         """
+        if self.outline is not None and self.outline.phantoms:
+            return self
         has_enough = masks >= MIN_MASKS and masks >= MIN_MASK_SHARE * images
         return self if has_enough else replace(self, outline=None)
 

@@ -19,7 +19,7 @@ GOLDEN = "golden-outlines.safetensors"
 
 @pytest.fixture(scope="module")
 def outlined(model):
-    outliner = NetworkOutliner(OutlineNetwork.untrained("sera_tiny", "block4"))
+    outliner = NetworkOutliner(OutlineNetwork.untrained(PLAN))
     recipe = replace(model.recipe, outline=PLAN)
     return replace(model, recipe=recipe, outliner=outliner)
 

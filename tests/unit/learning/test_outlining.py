@@ -6,10 +6,10 @@ from functools import partial
 import numpy as np
 import pytest
 
-from shared.imaging import Box, Framing
+from shared.imaging import Box, Framing, MarkedImage
 from shared.learning import TrainingContext, fit, phantom_samples
 from shared.learning.features.cache import NoCache
-from shared.learning.outlining import OutlineFolds
+from shared.learning.outlining import OutlineFolds, PhantomOutlines
 from shared.learning.progress import ignore_progress
 from shared.learning.roi_validation import validate_by_roi_kind
 from shared.learning.samples.presented import LOOSE_SHARE, present_roi
@@ -19,7 +19,7 @@ from shared.recipes import OutlinePlan, RoiKind
 from tests.unit.learning.features.test_table import MemoryCache
 
 PLAN = OutlinePlan(
-    encoder="sera_tiny", deepest="block4", frozen="", epochs=1, rate=5e-3, folds=2
+    encoder="sera_tiny", deepest="block4", frozen="block4", epochs=1, rate=5e-3, folds=2
 )
 COUNT = 24
 PLAIN = Framing(0.1)
@@ -78,6 +78,54 @@ def test_a_network_never_saw_the_patients_that_it_outlines(
     assert len(seen[-1]) == COUNT
     pairs = zip(paired[::2], paired[1::2], strict=True)
     assert all(folds.fold_of(one) == folds.fold_of(other) for one, other in pairs)
+
+
+def test_a_network_of_phantoms_outlines_images_without_masks(
+    samples, outlined_recipe, no_weights
+):
+    plan = replace(PLAN, phantoms=24, epochs=2, input_px=64, decoder=(8, 16))
+    unmarked = [
+        replace(sample, read=partial(without_roi, sample)) for sample in samples
+    ]
+    recipe = replace(outlined_recipe, outline=plan)
+    model = fit(unmarked, recipe, no_weights)
+    assert model.outliner is not None
+    assert model.outliner.network.input_px == 64
+    agreements = {
+        name: value
+        for name, value in model.metrics.items()
+        if name.startswith("outline_dice_")
+    }
+    assert set(agreements) == {
+        f"outline_dice_{kind}"
+        for kind in ("box", "loose_box_15", "loose_box_30", "none")
+    }
+    assert agreements["outline_dice_box"] > 0.7
+
+
+def test_phantoms_that_judge_outlines_are_no_phantoms_of_their_training(
+    no_weights, monkeypatch
+):
+    seen: list[bytes] = []
+
+    def note(network, examples, **_):
+        seen.extend(example.pixels.tobytes() for example in examples)
+
+    monkeypatch.setattr("shared.learning.outlining.train_outline_network", note)
+    networks = PhantomOutlines(
+        replace(PLAN, phantoms=3),
+        no_weights,
+        NoCache(),
+        seed=0,
+        progress=ignore_progress,
+    )
+    judging = [example.pixels.tobytes() for _, example in networks.held_out()]
+    assert len(seen) == 3
+    assert not set(seen) & set(judging)
+
+
+def without_roi(sample: Sample) -> MarkedImage:
+    return MarkedImage(sample.read().image, None)
 
 
 def test_stored_networks_are_not_trained_again(

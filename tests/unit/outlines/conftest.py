@@ -12,7 +12,7 @@ from shared.phantoms import draw
 from shared.recipes import OutlinePlan
 
 PLAN = OutlinePlan(
-    encoder="sera_tiny", deepest="block4", frozen="", epochs=3, rate=5e-3, folds=2
+    encoder="sera_tiny", deepest="block4", frozen="block4", epochs=3, rate=5e-3, folds=2
 )
 COUNT = 16
 SIZE_PX = 128
@@ -31,7 +31,7 @@ def phantom_examples(first_seed: int, count: int) -> list[OutlineExample]:
 def trained_network() -> OutlineNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = OutlineNetwork.untrained("sera_tiny", "block4")
+        network = OutlineNetwork.untrained(PLAN)
         train_outline_network(network, phantom_examples(0, COUNT), PLAN, seed=0)
     return network
 

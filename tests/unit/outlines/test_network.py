@@ -1,9 +1,13 @@
+from dataclasses import replace
+
 import pytest
 import torch
 
 from shared.networks.errors import WeightsUnreadable
 from shared.outlines import NetworkOutliner, OutlineNetwork, pack_network
+from shared.recipes import OutlinePlan
 from shared.recipes.errors import RecipeInvalid
+from tests.unit.outlines.conftest import PLAN
 
 ENCODERS = [
     ("sera_tiny", "block4"),
@@ -12,9 +16,13 @@ ENCODERS = [
 ]
 
 
+def plan_of(encoder: str, deepest: str) -> OutlinePlan:
+    return OutlinePlan(encoder=encoder, deepest=deepest, frozen="")
+
+
 @pytest.mark.parametrize(("encoder", "deepest"), ENCODERS)
 def test_every_pixel_gets_an_answer(encoder, deepest):
-    network = OutlineNetwork.untrained(encoder, deepest).eval()
+    network = OutlineNetwork.untrained(plan_of(encoder, deepest)).eval()
     images = torch.rand(2, 1, 96, 64)
     with torch.inference_mode():
         log_odds = network(images, torch.zeros(2, 1, 96, 64))
@@ -22,7 +30,7 @@ def test_every_pixel_gets_an_answer(encoder, deepest):
 
 
 def test_an_untrained_network_answers_what_the_prompt_says():
-    network = OutlineNetwork.untrained("sera_tiny", "block4").eval()
+    network = OutlineNetwork.untrained(PLAN).eval()
     prompts = torch.zeros(2, 1, 64, 64)
     prompts[1, 0, 16:48, 16:48] = 1
     with torch.inference_mode():
@@ -35,7 +43,7 @@ def test_an_untrained_network_answers_what_the_prompt_says():
 def test_saved_weights_give_the_same_network(outliner):
     network = outliner.network
     tensors = network.state_dict()
-    copy = OutlineNetwork.from_tensors("sera_tiny", "block4", tensors)
+    copy = OutlineNetwork.from_tensors(PLAN, tensors)
     assert pack_network(copy) == pack_network(network)
     assert NetworkOutliner(copy).digest == outliner.digest
 
@@ -43,7 +51,7 @@ def test_saved_weights_give_the_same_network(outliner):
 def test_weights_of_another_network_are_refused(outliner):
     with pytest.raises(WeightsUnreadable):
         OutlineNetwork.from_tensors(
-            "sera_tiny", "block3", outliner.network.state_dict()
+            replace(PLAN, deepest="block3"), outliner.network.state_dict()
         )
 
 
@@ -52,11 +60,11 @@ def test_weights_of_another_network_are_refused(outliner):
 )
 def test_an_encoder_ends_at_a_stage_with_maps(encoder, deepest):
     with pytest.raises(RecipeInvalid, match=r"outline\.deepest"):
-        OutlineNetwork.untrained(encoder, deepest)
+        OutlineNetwork.untrained(plan_of(encoder, deepest))
 
 
 def test_frozen_stages_and_their_statistics_stay():
-    network = OutlineNetwork.untrained("sera_tiny", "block4")
+    network = OutlineNetwork.untrained(PLAN)
     network.train_decoder(frozen="block2")
     is_trained = {
         name: next(stage.parameters()).requires_grad
@@ -73,3 +81,18 @@ def test_frozen_stages_and_their_statistics_stay():
     ]
     assert norms
     assert not any(norm.training for norm in norms)
+
+
+def test_an_encoder_without_frozen_stages_learns_its_statistics_too():
+    network = OutlineNetwork.untrained(PLAN)
+    network.train_decoder(frozen="")
+    assert all(weight.requires_grad for weight in network.parameters())
+    assert all(module.training for module in network.modules())
+
+
+def test_a_plan_makes_the_decoder_smaller():
+    small = OutlineNetwork.untrained(replace(PLAN, decoder=(4, 8)))
+    usual = OutlineNetwork.untrained(PLAN)
+    assert len(pack_network(small)) < len(pack_network(usual)) / 2
+    with pytest.raises(WeightsUnreadable):
+        OutlineNetwork.from_tensors(PLAN, small.state_dict())

@@ -47,6 +47,8 @@ def test_it_finds_the_edge_that_a_loose_box_misses(outliner, unseen):
 class Brightness(nn.Module):
     """Takes what is bright for a nodule, whatever the prompt."""
 
+    input_px = 160
+
     def forward(self, images: torch.Tensor, prompts: torch.Tensor) -> torch.Tensor:
         return (images - 0.5) * 40
 

@@ -289,6 +289,9 @@ OUTLINE = {"encoder": "sera_tiny", "deepest": "block4", "frozen": ""}
         ({"epochs": 0}, "outline.epochs"),
         ({"boxes": 0.8, "loose_boxes": 0.3}, "outline.boxes"),
         ({"colour": 1}, "outline.colour"),
+        ({"phantoms": -1}, "outline.phantoms"),
+        ({"input_px": 8}, "outline.input_px"),
+        ({"decoder": [8, 0]}, "outline.decoder"),
     ],
 )
 def test_an_outline_section_is_checked(table, changes, key):
@@ -304,3 +307,9 @@ def test_outlines_are_learnt_from_enough_masks(table, masks, images, is_kept):
     recipe = read_recipe(table | {"outline": OUTLINE})
     kept = recipe.with_outlines(masks=masks, images=images).outline
     assert (kept is not None) == is_kept
+
+
+def test_outlines_of_phantoms_need_no_masks():
+    recipe = load_recipe("starter")
+    assert recipe.outline.phantoms
+    assert recipe.with_outlines(masks=0, images=300) == recipe

@@ -81,6 +81,15 @@ def test_features_wait_for_every_outline_network_that_the_recipe_trains():
             assert outlines <= set(step.prerequisites)
 
 
+def test_one_outline_network_of_phantoms_serves_every_image():
+    steps = {step.name: step for step in plan(load_recipe("starter"), images=60)}
+    outlines = [name for name in steps if steps[name].kind is StepKind.OUTLINE]
+    assert outlines == ["outline/final"]
+    for step in steps.values():
+        if step.kind is StepKind.FEATURES:
+            assert "outline/final" in step.prerequisites
+
+
 def test_without_enough_masks_nothing_is_outlined():
     steps = plan(load_recipe("light").with_outlines(masks=3, images=60), images=60)
     assert not [step for step in steps if step.kind is StepKind.OUTLINE]
