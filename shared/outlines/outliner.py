@@ -24,10 +24,17 @@ MIN_PROPOSAL_SHARE = 0.003
 MIN_PROPOSAL_PROBABILITY = 0.6
 """Smallest mean probability of its pixels."""
 MAX_PROPOSALS = 5
-ELLIPSE_SHARE = 0.3
+ELLIPSE_SHARES = (0.3, 0.5)
+"""Share of the ellipse inside a box in the log-odds around it: for a box that the network does not
+trust at all, and for one that it fully trusts. The mean of both is nearer to people's outlines than
+either alone.
+"""
 ELLIPSE_STEEPNESS = 10.0
-"""Share of the ellipse inside a box in the log-odds around the box, and how fast its own log-odds
-fall with the distance, in radii. The mean is nearer to people's outlines than either alone.
+"""How fast the ellipse's log-odds fall with the distance, in radii."""
+TRUST_FROM, FULL_TRUST = 0.55, 0.8
+"""Overlap (intersection over union) of a given box with that of the outline which the network alone
+draws in it: where trust in the given box begins, and where it is complete. Readers' exact boxes
+overlap by 0.85 on average, those with sides off by up to 30 % by 0.61.
 """
 MAX_LOG_ODDS = 9.0
 
@@ -47,24 +54,26 @@ class NetworkOutliner:
     def trace(self, pixels: Grey, box: RealBox) -> Roi:
         """Return the outline of the nodule that a box marks.
 
-        Where the network finds none, the outline is the ellipse inside the box.
+        A box that disagrees with what the network sees in it is moved towards the network's own
+        box first. Where the network finds none, the outline is the ellipse inside the box.
 
         Parameters
         ----------
         pixels : (height, width)
         box : may be off by a third of its sides
         """
-        window = Window.around(box, self.network.input_px)
-        prompt = window.prompt(box)
-        network = self._log_odds(pixels, window, prompt)
-        log_odds = (1 - ELLIPSE_SHARE) * network + ELLIPSE_SHARE * _ellipse_log_odds(
-            prompt
-        )
         height, width = pixels.shape
-        probabilities = expit(log_odds).astype(np.float32)
-        placed = window.place(probabilities, width=width, height=height)
-        roi = _largest_outline(placed >= THRESHOLD)
-        return roi or _ellipse(box, width=width, height=height)
+        window, network = self._around(pixels, box)
+        alone = _outline(network, window, width=width, height=height)
+        trust = _trust(box, alone.real_box) if alone else 1.0
+        if alone and trust < 1:
+            box = _between(alone.real_box, box, trust)
+            window, network = self._around(pixels, box)
+        share = float(np.interp(trust, (0, 1), ELLIPSE_SHARES))
+        ellipse = _ellipse_log_odds(window.prompt(box))
+        log_odds = (1 - share) * network + share * ellipse
+        outline = _outline(log_odds, window, width=width, height=height)
+        return outline or _ellipse(box, width=width, height=height)
 
     def propose(self, pixels: Grey, region: Box) -> Sequence[Roi]:
         """Return the outlines of what may be nodules, the likeliest first; possibly none.
@@ -84,6 +93,11 @@ class NetworkOutliner:
         boxes = _candidate_boxes(placed, region.width * region.height)
         return [self.trace(pixels, box) for box in boxes]
 
+    def _around(self, pixels: Grey, box: RealBox) -> tuple[Window, Array]:
+        """Return the window around a box, and the network's log-odds (rows, columns) there."""
+        window = Window.around(box, self.network.input_px)
+        return window, self._log_odds(pixels, window, window.prompt(box))
+
     def _log_odds(self, pixels: Grey, window: Window, prompt: Array) -> Array:
         """Return the log-odds (rows, columns), the mean over the mirror image too."""
         image = window.sample(pixels) / 255
@@ -96,6 +110,34 @@ class NetworkOutliner:
             )
             both = log_odds.clamp(-MAX_LOG_ODDS, MAX_LOG_ODDS).cpu().numpy()[:, 0]
         return np.asarray((both[0] + both[1][:, ::-1]) / 2, np.float32)
+
+
+def _outline(log_odds: Array, window: Window, width: int, height: int) -> Roi | None:
+    """Return the outline of the largest likely part of a window, on the picture."""
+    probabilities = expit(log_odds).astype(np.float32)
+    placed = window.place(probabilities, width=width, height=height)
+    return _largest_outline(placed >= THRESHOLD)
+
+
+def _trust(given: RealBox, seen: RealBox) -> float:
+    """Return how far a given box is trusted beside the one that the network sees, 0 to 1."""
+    overlap = _intersection_over_union(given, seen)
+    return float(np.interp(overlap, (TRUST_FROM, FULL_TRUST), (0, 1)))
+
+
+def _intersection_over_union(one: RealBox, other: RealBox) -> float:
+    across = min(one[0] + one[2], other[0] + other[2]) - max(one[0], other[0])
+    down = min(one[1] + one[3], other[1] + other[3]) - max(one[1], other[1])
+    shared = max(across, 0.0) * max(down, 0.0)
+    return shared / (one[2] * one[3] + other[2] * other[3] - shared)
+
+
+def _between(start: RealBox, end: RealBox, share: float) -> RealBox:
+    """Return the box at a share of the way from one box to another."""
+    left, top, width, height = (
+        first + share * (last - first) for first, last in zip(start, end, strict=True)
+    )
+    return left, top, width, height
 
 
 def _largest_outline(inside: NDArray[np.bool_]) -> Roi | None:

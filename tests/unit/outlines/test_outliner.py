@@ -4,6 +4,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from shared.imaging import Box, Roi
@@ -49,16 +50,32 @@ class Brightness(nn.Module):
 
     input_px = 160
 
+    def __init__(self, log_odds: float = 20.0) -> None:
+        super().__init__()
+        self.log_odds = log_odds
+
     def forward(self, images: torch.Tensor, prompts: torch.Tensor) -> torch.Tensor:
-        return (images - 0.5) * 40
+        return (images - 0.5) * 2 * self.log_odds
 
 
-def proposals_on(*ellipses: tuple[int, int, int, int]) -> Sequence[Roi]:
-    """Propose nodules on a picture with bright ellipses: x, y, and the radii."""
+def bright(*ellipses: tuple[int, int, int, int]) -> NDArray[np.uint8]:
+    """Draw a picture with bright ellipses: x, y, and the radii."""
     pixels = np.zeros((SIZE_PX, SIZE_PX), np.uint8)
     for x, y, *radii in ellipses:
         cv2.ellipse(pixels, (x, y), radii, 0, 0, 360, 255, cv2.FILLED)
-    return NetworkOutliner(Brightness()).propose(pixels, WHOLE)
+    return pixels
+
+
+def proposals_on(*ellipses: tuple[int, int, int, int]) -> Sequence[Roi]:
+    return NetworkOutliner(Brightness()).propose(bright(*ellipses), WHOLE)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.35])
+def test_a_box_that_is_off_is_moved_to_what_is_seen(shift):
+    pixels = bright((60, 64, 24, 18))
+    outliner = NetworkOutliner(Brightness(log_odds=3))
+    box = loosen_box(mask_box(pixels > 0), np.full(4, shift))
+    assert dice(outliner.trace(pixels, box).mask(WHOLE), pixels > 0) > 0.95
 
 
 def test_the_largest_nodule_is_proposed_first():
