@@ -18,6 +18,7 @@ from shared.learning.progress import ProgressCallback, ignore_progress
 from shared.learning.recipe_nodules import recipe_framing
 from shared.learning.samples.phantoms import phantom_nodule, phantom_samples
 from shared.learning.samples.sample import (
+    Picture,
     Sample,
     check_both_classes,
     check_no_shared_groups,
@@ -40,6 +41,7 @@ __all__ = [
     "GroupInTrainAndTest",
     "NoCache",
     "NoReadableImages",
+    "Picture",
     "ProgressCallback",
     "ReferenceQuantiles",
     "Sample",

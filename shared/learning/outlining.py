@@ -22,7 +22,7 @@ from shared.learning.features.cache import FeatureCache
 from shared.learning.progress import ProgressCallback
 from shared.learning.samples.phantoms import phantom_samples
 from shared.learning.samples.presented import present_roi, sample_random
-from shared.learning.samples.sample import Sample
+from shared.learning.samples.sample import Picture, Sample
 from shared.networks import WeightsFinder, get_network
 from shared.outlines import (
     NetworkOutliner,
@@ -77,8 +77,8 @@ class OutlineNetworks(ABC):
         self._outliners: dict[int | None, NetworkOutliner] = {}
 
     @abstractmethod
-    def fold_of(self, sample: Sample) -> int | None:
-        """Return the fold of the sample's patient; None if the bundle's network did not see it."""
+    def fold_of(self, picture: Picture) -> int | None:
+        """Return the fold of the picture's patient; None if the bundle's network did not see it."""
 
     @abstractmethod
     def held_out(self) -> Iterator[tuple[NetworkOutliner, OutlineExample]]:
@@ -157,12 +157,12 @@ class OutlineFolds(OutlineNetworks):
 
     Parameters
     ----------
-    samples : outlined ones train the networks; the others get outlines
+    pictures : outlined ones train the networks; labelled ones get outlines
     """
 
     def __init__(
         self,
-        samples: Sequence[Sample],
+        pictures: Sequence[Picture],
         plan: OutlinePlan,
         weights: WeightsFinder,
         cache: FeatureCache,
@@ -170,52 +170,52 @@ class OutlineFolds(OutlineNetworks):
         progress: ProgressCallback,
     ) -> None:
         super().__init__(plan, weights, cache, seed, progress)
-        self._samples = samples
-        groups = sorted({sample.group for sample in samples})
+        self._pictures = pictures
+        groups = sorted({picture.group for picture in pictures})
         order = np.random.default_rng(seed).permutation(len(groups))
         self._fold_by_group = {
             groups[index]: place % plan.folds for place, index in enumerate(order)
         }
 
-    def fold_of(self, sample: Sample) -> int:
-        """Return the fold of the sample's patient."""
-        return self._fold_by_group[sample.group]
+    def fold_of(self, picture: Picture) -> int:
+        """Return the fold of the picture's patient."""
+        return self._fold_by_group[picture.group]
 
     def held_out(self) -> Iterator[tuple[NetworkOutliner, OutlineExample]]:
         """Yield each outlined picture with the outliner that saw none of its patient."""
-        for sample, example in self._examples:
-            yield self.outliner(self.fold_of(sample)), example
+        for picture, example in self._examples:
+            yield self.outliner(self.fold_of(picture)), example
 
     def _training_examples(self, fold: int | None) -> Sequence[OutlineExample]:
         return [
             example
-            for sample, example in self._examples
-            if fold is None or self.fold_of(sample) != fold
+            for picture, example in self._examples
+            if fold is None or self.fold_of(picture) != fold
         ]
 
     def _training_facts(self) -> Mapping[str, object]:
-        lines = sorted(f"{sample.key}\t{sample.group}" for sample in self._samples)
+        lines = sorted(f"{picture.key}\t{picture.group}" for picture in self._pictures)
         return {"samples": hashlib.sha256("\n".join(lines).encode()).hexdigest()}
 
     @cached_property
-    def _examples(self) -> list[tuple[Sample, OutlineExample]]:
-        """The outlined samples, at most `MAX_EXAMPLES`, drawn at random."""
-        order = np.random.default_rng(self._seed).permutation(len(self._samples))
-        examples: list[tuple[Sample, OutlineExample]] = []
+    def _examples(self) -> list[tuple[Picture, OutlineExample]]:
+        """The outlined pictures, at most `MAX_EXAMPLES`, drawn at random."""
+        order = np.random.default_rng(self._seed).permutation(len(self._pictures))
+        examples: list[tuple[Picture, OutlineExample]] = []
         for index in order:
             if len(examples) == MAX_EXAMPLES:
                 break
-            sample = self._samples[index]
-            example = _example(sample)
+            picture = self._pictures[index]
+            example = _example(picture)
             if example is not None:
-                examples.append((sample, example))
+                examples.append((picture, example))
         return examples
 
 
 class PhantomOutlines(OutlineNetworks):
     """One network, trained on drawn phantoms, whose masks are exact. It saw no patient."""
 
-    def fold_of(self, sample: Sample) -> None:
+    def fold_of(self, picture: Picture) -> None:
         """Return None: the network saw no image of a data set."""
 
     def held_out(self) -> Iterator[tuple[NetworkOutliner, OutlineExample]]:
@@ -278,10 +278,10 @@ class OutlinedNodules:
         return RoiKind.NONE
 
 
-def _example(sample: Sample) -> OutlineExample | None:
-    """Return the sample's outlined picture; None if it is not outlined or cannot be read."""
+def _example(picture: Picture) -> OutlineExample | None:
+    """Return an outlined picture; None if it is not outlined or cannot be read."""
     try:
-        return OutlineExample.from_marks(sample.read())
+        return OutlineExample.from_marks(picture.read())
     except SeraError as error:
         if error.retryable:
             raise

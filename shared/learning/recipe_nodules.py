@@ -12,7 +12,7 @@ from shared.learning.outlining import (
 )
 from shared.learning.progress import ProgressCallback
 from shared.learning.samples.nodules import FramedNodules, NoduleReader
-from shared.learning.samples.sample import Sample
+from shared.learning.samples.sample import Picture
 from shared.networks import WeightsFinder
 from shared.recipes import Calipers, Recipe
 
@@ -25,7 +25,7 @@ def recipe_framing(recipe: Recipe) -> Framing:
 
 
 def outline_networks(
-    samples: Sequence[Sample],
+    pictures: Sequence[Picture],
     recipe: Recipe,
     weights: WeightsFinder,
     cache: FeatureCache,
@@ -38,7 +38,7 @@ def outline_networks(
     if recipe.outline.phantoms:
         return PhantomOutlines(recipe.outline, weights, cache, seed, progress)
     return OutlineFolds(
-        samples,
+        pictures,
         plan=recipe.outline,
         weights=weights,
         cache=cache,

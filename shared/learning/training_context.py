@@ -33,7 +33,7 @@ from shared.learning.features.table import FeatureTable, gather_features
 from shared.learning.outlining import OutlineNetworks
 from shared.learning.progress import ProgressCallback, ignore_progress
 from shared.learning.recipe_nodules import outline_networks, training_nodules
-from shared.learning.samples.sample import Sample, check_both_classes
+from shared.learning.samples.sample import Picture, Sample, check_both_classes
 from shared.learning.tuning import Backbone, NetworkTuning, TunedFeatures
 from shared.learning.tuning.from_scratch import cached_phantom_network
 from shared.learning.tuning.tuned import TuningContext
@@ -78,6 +78,7 @@ class TrainingContext:
     extractors : existing extractors by feature set; new extractors are added to it
     engine : runs the networks; by default the best one for this machine
     outlines : the data set's outline networks, if they exist already
+    outlined : unlabelled pictures that train the outline networks, too
 
     Raises
     ------
@@ -97,6 +98,7 @@ class TrainingContext:
         extractors: dict[FeatureSet, Extractor] | None = None,
         engine: Engine | None = None,
         outlines: OutlineNetworks | None = None,
+        outlined: Sequence[Picture] = (),
     ) -> None:
         check_both_classes(samples)
         self.recipe = recipe
@@ -107,7 +109,7 @@ class TrainingContext:
         self._extractors = {} if extractors is None else extractors
         self._engine = engine or open_engine()
         self.outlines = outlines or outline_networks(
-            samples,
+            [*samples, *outlined],
             recipe=recipe,
             weights=weights,
             cache=cache,

@@ -77,6 +77,7 @@ def run_experiment(
     feasible, missing_rows = feasible_recipe(resolved, weights, seed)
     with TrainingContext(
         samples=folder.samples(),
+        outlined=folder.outlined,
         recipe=feasible,
         weights=weights,
         cache=cache,

@@ -1,6 +1,5 @@
 """Reads labelled folders for a study: their samples, and people's judgements of the images."""
 
-import hashlib
 import math
 from collections import Counter
 from collections.abc import Sequence
@@ -20,11 +19,16 @@ from shared.domain.datasets.manifest import (
 )
 from shared.domain.datasets.manifest import Row as ManifestRow
 from shared.domain.identity import Spellings, identity_key
-from shared.domain.regular_files import FileUnreadable, read_file
+from shared.domain.regular_files import FileUnreadable
 from shared.domain.training.states import Split
 from shared.imaging import Roi, RoiInvalid, RoiTooSmall
 from shared.imaging.files import read_marked_image
-from shared.learning import GroupInTrainAndTest, Sample, check_no_shared_groups
+from shared.learning import (
+    GroupInTrainAndTest,
+    Picture,
+    Sample,
+    check_no_shared_groups,
+)
 from shared.statistics import ConstantScores, SingleClass, youden_cutoff
 from shared.study.errors import NothingToStudy, RowInvalid
 from shared.study.folder_sites import (
@@ -33,6 +37,7 @@ from shared.study.folder_sites import (
     folder_names,
 )
 from shared.study.results import Flags, Row, Scores, Section
+from shared.study.unlabelled import RowFiles, outlined_pictures
 
 BINARY_JUDGEMENTS = {0.0, 1.0}
 
@@ -89,7 +94,13 @@ class LabelledImage:
         read = partial(
             read_marked_image, self.row.image, mask=self.row.mask, roi=self.roi
         )
-        return Sample(self.key, self.malignant, read, patient=patient, site=self.site)
+        return Sample(
+            self.key,
+            read,
+            patient=patient,
+            site=self.site,
+            malignant=self.malignant,
+        )
 
 
 @dataclass(frozen=True)
@@ -106,6 +117,7 @@ class LabelledFolder:
     count_repeated : rows with an image that an earlier row already has
     contradictory_images : images that the manifest labels both benign and malignant; they are not
         in the study
+    outlined : pictures with an outline and without a label, for the outline network
     """
 
     roots: tuple[Path, ...]
@@ -116,6 +128,7 @@ class LabelledFolder:
     count_held_out: int = 0
     count_repeated: int = 0
     contradictory_images: tuple[str, ...] = ()
+    outlined: tuple[Picture, ...] = ()
 
     @classmethod
     def open(cls, *paths: Path) -> Self:
@@ -147,7 +160,12 @@ class LabelledFolder:
         _check_every_folder_is_studied(paths, names, training)
         _check_test_is_separate(training, test)
         images = _without_repeats(training)
-        row_count = sum(len(manifest.rows) for manifest in manifests)
+        rows = [
+            (name, row)
+            for name, manifest in zip(names, manifests, strict=True)
+            for row in manifest.rows
+        ]
+        row_count = len(rows)
         ignored_columns = [
             column for manifest in manifests for column in manifest.ignored_columns
         ]
@@ -160,6 +178,14 @@ class LabelledFolder:
             count_held_out=len(test),
             count_repeated=len(training) - len(images),
             contradictory_images=tuple(image.name for image in contradictory),
+            outlined=tuple(
+                outlined_pictures(
+                    rows,
+                    training=_samples(images),
+                    test=_samples(test),
+                    labelled_pixels=[image.pixels for image in labelled],
+                )
+            ),
         )
 
     def samples(self) -> list[Sample]:
@@ -372,22 +398,19 @@ def _labelled_image(row: ManifestRow, folder: str) -> LabelledImage | str:
     if problem:
         return problem
     try:
-        pixels = hashlib.sha256(read_file(row.image)).hexdigest()
-        mask = hashlib.sha256(read_file(row.mask)).hexdigest() if row.mask else ""
-        roi = Roi.parse(row.fields["roi"]) if "roi" in row.fields else None
+        files = RowFiles.read(row)
     except FileUnreadable as error:
         return "{name} cannot be opened ({problem})".format(**error.facts)
     except (RoiInvalid, RoiTooSmall) as error:
         return str(error)
-    nodule = "/".join((pixels, mask, *([roi.to_json()] if roi else ())))
     return LabelledImage(
         row=row,
         malignant=bool(row.malignant),
-        key=hashlib.sha256(nodule.encode()).hexdigest(),
-        pixels=pixels,
+        key=files.key,
+        pixels=files.pixels,
         split=Split(row.fields.get("split", Split.TRAIN)),
         judgements={reader: float(value) for reader, value in row.readers.items()},
-        roi=roi,
+        roi=files.roi,
         folder=folder,
     )
 

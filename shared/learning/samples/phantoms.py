@@ -19,7 +19,7 @@ def phantom_samples(count: int, first_seed: int) -> list[Sample]:
     for seed in range(first_seed, first_seed + count):
         malignant = bool(seed % 2)
         read = partial(draw_image, seed, malignant)
-        samples.append(Sample(f"phantom-{seed}", malignant=malignant, read=read))
+        samples.append(Sample(f"phantom-{seed}", read, malignant=malignant))
     return samples
 
 

@@ -1,7 +1,7 @@
-"""A labelled nodule for training, and checks of a set of them."""
+"""Pictures for training, labelled or not, and checks of a set of them."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from shared.imaging.image import Nodule
 from shared.imaging.regions.crop import Framing, crop
@@ -10,39 +10,44 @@ from shared.learning.errors import GroupInTrainAndTest, SingleClass
 
 
 @dataclass(frozen=True)
-class Sample:
-    """One labelled image. Its pixels are loaded when they are needed and not stored here.
+class Picture:
+    """One image. Its pixels are loaded when they are needed and not stored here.
 
     Attributes
     ----------
     key : identity of the image's bytes and of its ROI, such as their hashes; part of the key of a
         cached feature
-    malignant : the label
     read : decodes the image and what is marked on it; may raise a `SeraError`
     patient : the patient, whose images must not be split; None if unknown
     site : hospital, None if unknown
     """
 
     key: str
-    malignant: bool
     read: Callable[[], MarkedImage]
     patient: str | None = None
     site: str | None = None
-
-    def load(self, framing: Framing) -> Nodule:
-        """Decode the image and crop the nodule; may raise a `SeraError`."""
-        marked = self.read()
-        return crop(marked.image, marked.roi, framing)
 
     @property
     def group(self) -> str:
         """The group that is never split.
 
-        It is the patient or, if the patient is unknown, all samples with the same key.
+        It is the patient or, if the patient is unknown, all pictures with the same key.
         """
         if self.patient is None:
             return f"image {self.key}"
         return f"patient {self.site or ''}/{self.patient}"
+
+
+@dataclass(frozen=True)
+class Sample(Picture):
+    """One labelled image."""
+
+    malignant: bool = field(kw_only=True)
+
+    def load(self, framing: Framing) -> Nodule:
+        """Decode the image and crop the nodule; may raise a `SeraError`."""
+        marked = self.read()
+        return crop(marked.image, marked.roi, framing)
 
 
 def check_both_classes(samples: Sequence[Sample]) -> None:

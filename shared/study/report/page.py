@@ -63,6 +63,7 @@ class DatasetDescription:
     names_by_key : name of the image in the manifest, by the key of its sample
     count_unlabelled, count_held_out, count_repeated : rows of the manifest that are not in the
         study
+    count_outlined : unlabelled images whose outlines the outline network learnt from
     contradictory_images : images that are not in the study because they have both labels
     count_with_patient : images whose patient is known
     count_shared_patient_names : names that patients of two sites or more have
@@ -72,6 +73,7 @@ class DatasetDescription:
     synthetic: bool = False
     names_by_key: Mapping[str, str] = field(default_factory=dict)
     count_unlabelled: int = 0
+    count_outlined: int = 0
     count_held_out: int = 0
     count_repeated: int = 0
     contradictory_images: tuple[str, ...] = ()
@@ -85,6 +87,7 @@ class DatasetDescription:
             synthetic=synthetic,
             names_by_key=folder.names_by_key,
             count_unlabelled=folder.count_unlabelled,
+            count_outlined=len(folder.outlined),
             count_held_out=folder.count_held_out,
             count_repeated=folder.count_repeated,
             contradictory_images=folder.contradictory_images,
@@ -265,8 +268,13 @@ def _facts(
 
 def _excluded_data(study: Study, dataset: DatasetDescription) -> str:
     contradictory = ", ".join(dataset.contradictory_images)
+    unlabelled = "without a label"
+    if study.recipe.outline is not None and dataset.count_outlined:
+        unlabelled += (
+            f" ({dataset.count_outlined} of them with an outline to learn from)"
+        )
     count_by_reason = {
-        "without a label": dataset.count_unlabelled,
+        unlabelled: dataset.count_unlabelled,
         "held out by the manifest's split": dataset.count_held_out,
         "repeated": dataset.count_repeated,
         f"labelled both benign and malignant ({contradictory})": len(

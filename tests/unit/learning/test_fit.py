@@ -218,7 +218,7 @@ def test_missing_weights_are_named(no_weights):
 
 
 def sample(key: str, patient: str | None = None, site: str | None = None) -> Sample:
-    return Sample(key, True, lambda: None, patient, site)
+    return Sample(key, lambda: None, patient, site, malignant=True)
 
 
 def test_a_patient_on_both_sides_of_a_split_is_refused():

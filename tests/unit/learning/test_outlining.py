@@ -13,7 +13,7 @@ from shared.learning.outlining import OutlineFolds, PhantomOutlines
 from shared.learning.progress import ignore_progress
 from shared.learning.roi_validation import validate_by_roi_kind
 from shared.learning.samples.presented import LOOSE_SHARE, present_roi
-from shared.learning.samples.sample import Sample
+from shared.learning.samples.sample import Picture, Sample
 from shared.outlines import pack_network
 from shared.recipes import OutlinePlan, RoiKind
 from tests.unit.learning.features.test_table import MemoryCache
@@ -78,6 +78,28 @@ def test_a_network_never_saw_the_patients_that_it_outlines(
     assert len(seen[-1]) == COUNT
     pairs = zip(paired[::2], paired[1::2], strict=True)
     assert all(folds.fold_of(one) == folds.fold_of(other) for one, other in pairs)
+
+
+def test_outlined_pictures_without_a_label_train_the_networks_too(
+    samples, outlined_recipe, no_weights, monkeypatch
+):
+    counts: list[int] = []
+    monkeypatch.setattr(
+        "shared.learning.outlining.train_outline_network",
+        lambda network, examples, **_: counts.append(len(examples)),
+    )
+    labelled = samples[:16]
+    with TrainingContext(
+        labelled,
+        recipe=outlined_recipe,
+        weights=no_weights,
+        cache=NoCache(),
+        seed=0,
+        outlined=[Picture(sample.key, sample.read) for sample in samples[16:]],
+    ) as context:
+        context.outliner()
+        assert len(context.table.samples) == len(labelled)
+    assert counts[-1] == COUNT
 
 
 def test_a_network_of_phantoms_outlines_images_without_masks(

@@ -192,3 +192,27 @@ def test_a_rating_person_whose_ratings_part_nothing_calls_nothing(open_folder):
     )[0]
     assert not row.decisions.any()
     assert row.facts["cut-off"].startswith("none")
+
+
+def test_outlined_pictures_without_a_label_are_kept_for_the_outline_network(
+    open_folder,
+):
+    folder = open_folder(
+        "image,malignant,mask,patient,split\n"
+        "a.png,1,mask.png,p1,\nb.png,,mask.png,P1,\nc.png,,,p2,\nd.png,,mask.png,,test\n"
+    )
+    (picture,) = folder.outlined
+    (sample,) = folder.samples()
+    assert picture.group == sample.group
+    assert picture.read().roi is not None
+
+
+@pytest.mark.parametrize(
+    "row", ["a.png,,mask.png,p3,", "c.png,,mask.png,p2,", "gone.png,,mask.png,p3,"]
+)
+def test_no_picture_of_a_labelled_row_or_a_test_patient_is_kept(open_folder, row):
+    folder = open_folder(
+        "image,malignant,mask,patient,split\n"
+        f"a.png,1,mask.png,p1,\nb.png,0,,p2,test\n{row}\n"
+    )
+    assert folder.outlined == ()

@@ -62,5 +62,5 @@ def test_the_order_of_the_groups_does_not_matter():
 
 @given(st.none() | st.text(max_size=4), st.none() | st.text(max_size=4))
 def test_images_stay_together_by_the_same_rule_as_in_learning(patient, site):
-    sample = Sample("k", True, read=lambda: None, patient=patient, site=site)
+    sample = Sample("k", lambda: None, patient=patient, site=site, malignant=True)
     assert group_name("k", patient, site) == sample.group

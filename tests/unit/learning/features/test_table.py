@@ -70,7 +70,7 @@ def refuse() -> MarkedImage:
 
 def samples(count: int) -> list[Sample]:
     return [
-        Sample(f"s{seed}", bool(seed % 2), partial(marked, seed))
+        Sample(f"s{seed}", partial(marked, seed), malignant=bool(seed % 2))
         for seed in range(count)
     ]
 
@@ -121,7 +121,7 @@ def test_a_batch_of_bad_images_gives_an_error_each():
 
 
 def test_an_unreadable_image_is_skipped_and_named(tmp_path):
-    mixed = [*samples(3), Sample("torn", True, refuse), *samples(2)]
+    mixed = [*samples(3), Sample("torn", refuse, malignant=True), *samples(2)]
     table = gather(mixed, NoCache(), tmp_path, extractor=BY_FORMULA, margin=0.0)
     assert [skipped.key for skipped in table.skipped] == ["torn"]
     assert table.features[0].shape == (5, BY_FORMULA.width)
@@ -133,14 +133,14 @@ def test_a_retryable_error_ends_the_fit_and_does_not_skip_the_image(tmp_path):
         raise Unavailable(service="The object store")
 
     with pytest.raises(Unavailable):
-        gather([*samples(2), Sample("far", True, fail)], NoCache(), tmp_path)
+        gather([*samples(2), Sample("far", fail, malignant=True)], NoCache(), tmp_path)
 
 
 def test_cached_features_are_used_without_loading_the_image(tmp_path):
     cache = MemoryCache()
     first = gather(samples(40), cache, tmp_path, extractor=BY_FORMULA, margin=0.1)
     unloadable = [
-        Sample(sample.key, sample.malignant, refuse) for sample in samples(40)
+        Sample(sample.key, refuse, malignant=sample.malignant) for sample in samples(40)
     ]
     cached = gather(unloadable, cache, tmp_path, extractor=BY_FORMULA, margin=0.1)
     np.testing.assert_array_equal(cached.features[0], first.features[0])
@@ -158,9 +158,11 @@ def test_precomputed_images_are_not_loaded_again_and_only_new_images_are_compute
     tmp_path,
 ):
     cache = MemoryCache()
-    with_unreadable = [*samples(5), Sample("torn", True, refuse)]
+    with_unreadable = [*samples(5), Sample("torn", refuse, malignant=True)]
     assert precompute(with_unreadable, cache) == (5, ["torn"])
-    unloadable = [Sample(sample.key, sample.malignant, refuse) for sample in samples(5)]
+    unloadable = [
+        Sample(sample.key, refuse, malignant=sample.malignant) for sample in samples(5)
+    ]
     larger = [*unloadable, *samples(7)[5:]]
     assert precompute(larger, cache) == (2, [])
     assert len(gather(larger, cache, tmp_path).samples) == 7
@@ -171,7 +173,7 @@ def test_a_stored_table_is_restored_unchanged_from_its_chunks(tmp_path):
     cache = MemoryCache()
     values = np.random.default_rng(0).normal(size=(count, 4)).astype(np.float32)
     stored_samples = [
-        Sample(str(index), bool(index % 2), refuse) for index in range(count)
+        Sample(str(index), refuse, malignant=bool(index % 2)) for index in range(count)
     ]
     stored = StoredTable.store(
         FeatureTable(tuple(stored_samples), (values,), ("d",), ()),
@@ -179,7 +181,7 @@ def test_a_stored_table_is_restored_unchanged_from_its_chunks(tmp_path):
         FramedNodules(Framing(0.1)),
     )
     restored = stored.restore(
-        [*stored_samples, Sample("skipped", True, refuse)], cache, tmp_path
+        [*stored_samples, Sample("skipped", refuse, malignant=True)], cache, tmp_path
     )
     np.testing.assert_array_equal(restored.features[0], values)
     assert (restored.samples, restored.digests) == (tuple(stored_samples), ("d",))
