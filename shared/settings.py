@@ -184,6 +184,10 @@ class Settings(BaseSettings):
 
     With a larger error, a stated risk of 10 % may be 20 %, where ACR's TR5 begins.
     """
+    gate_roi_auc_floor: Annotated[float, Field(ge=0, le=1)] = 0.60
+    """AUC with each kind of ROI, where no live model can be compared with. Our own choice, without a
+    source: 0.5 is a guess by chance.
+    """
     gate_least_of_each_class: Annotated[int, Field(ge=2, le=1000)] = 10
     """Test images of a class. DeLong's normal approximation is poor below; power needs far more."""
     shadow_batch: Annotated[int, Field(ge=1, le=64)] = 8

@@ -64,8 +64,8 @@ def _metric_lines(metrics: dict[str, Any]) -> list[str]:
 
 
 def gate_lines(gate: dict[str, Any]) -> list[str]:
-    """Describe a judgement: the verdict, a line for each criterion (+ for, - against), and the
-    sites.
+    """Describe a judgement: the verdict, a line for each criterion (+ for, - against), the
+    sites and the kinds of ROI.
     """
     against = "without a live model"
     if gate["judged_against"]:
@@ -78,16 +78,19 @@ def gate_lines(gate: dict[str, Any]) -> list[str]:
         lines.append(f"  {SIGNS[reason['weight']]} {reason['sentence']}")
     sites = gate["figures"].get("sites", [])
     if len(sites) > 1:
-        lines += [site_line(site) for site in sites]
+        lines += [group_line(site["site"], site) for site in sites]
+    for row in gate["figures"].get("roi_kinds", []):
+        lines.append(group_line(f"ROI {row['kind']}", row))
     return lines
 
 
-def site_line(site: dict[str, Any]) -> str:
-    auc = f"AUC {site['auc']['value']:.3f}, " if site["auc"] else ""
+def group_line(name: str, row: dict[str, Any]) -> str:
+    """Describe the figures of one group of test images."""
+    auc = f"AUC {row['auc']['value']:.3f}, " if row["auc"] else ""
     return (
-        f"    {site['site']}: {site['images']} images, {auc}"
-        f"sensitivity {rate_with_counts(site['sensitivity'])}, "
-        f"specificity {rate_with_counts(site['specificity'])}"
+        f"    {name}: {row['images']} images, {auc}"
+        f"sensitivity {rate_with_counts(row['sensitivity'])}, "
+        f"specificity {rate_with_counts(row['specificity'])}"
     )
 
 

@@ -95,6 +95,7 @@ def compare_with_live(
         test_images=test_images,
         context=context,
         progress=progress,
+        by_roi_kind=True,
     )
 
 
@@ -130,6 +131,7 @@ def _judge(
     test_images: Sequence[LabelledImage],
     context: EvaluationContext,
     progress: ProgressCallback,
+    by_roi_kind: bool = False,
 ) -> Judgement:
     return judge(
         candidate=candidate,
@@ -139,4 +141,5 @@ def _judge(
         policy=context.policy,
         feature_cache=context.feature_cache,
         progress=progress,
+        by_roi_kind=by_roi_kind,
     )

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from itertools import islice
 
 import numpy as np
+from numpy.typing import NDArray
 
 from services.trainer.samples import make_samples
 from shared.bundles import Bundle
@@ -14,17 +15,19 @@ from shared.domain.messages import Message
 from shared.domain.models import Judgement
 from shared.domain.results.prediction import Prediction
 from shared.errors import SeraError
-from shared.imaging import Framing, Nodule
+from shared.imaging import Nodule
 from shared.learning import Sample
 from shared.learning.features.cache import FeatureCache
 from shared.learning.progress import ProgressCallback
+from shared.learning.samples.nodules import FramedNodules
 from shared.ledger.datasets.labelled_image import LabelledImage
 from shared.objects import ObjectStore
+from shared.recipes import RoiKind
 from shared.settings import Settings
-from shared.statistics.model_life.gate import (
-    GatePolicy,
+from shared.statistics.model_life.gate import GatePolicy, judge_candidate
+from shared.statistics.model_life.gate_predictions import (
     ModelPredictions,
-    judge_candidate,
+    RoiKindPredictions,
 )
 
 STAGE = "gate"
@@ -67,6 +70,7 @@ def gate_policy(settings: Settings) -> GatePolicy:
         significance=settings.gate_significance,
         sensitivity_floor=settings.gate_sensitivity_floor,
         calibration_limit=settings.gate_calibration_limit,
+        roi_auc_floor=settings.gate_roi_auc_floor,
         least_of_each_class=settings.gate_least_of_each_class,
     )
 
@@ -79,6 +83,8 @@ def judge(
     policy: GatePolicy,
     feature_cache: FeatureCache,
     progress: ProgressCallback,
+    *,
+    by_roi_kind: bool = False,
 ) -> Judgement:
     """Judge a candidate on the locked test images.
 
@@ -86,17 +92,27 @@ def judge(
     processes each test image only once, and a gate step that was killed continues where it was. A
     missing or broken image counts as a wrong call. Raises `Unavailable` if the object store is
     unavailable.
+
+    Parameters
+    ----------
+    by_roi_kind : whether images with an ROI are also read with each other kind of ROI
     """
     bundles = [candidate]
     if live is not None:
         bundles.append(live)
+    rows_by_kind = _rows_by_roi_kind(images) if by_roi_kind else {}
+    readings = len(images) + sum(rows.size for rows in rows_by_kind.values())
     predictor = _TestSetPredictor(
         objects=objects,
         cache=feature_cache,
         progress=progress,
-        total=len(images) * len(bundles),
+        total=readings * len(bundles),
     )
     predictions = [predictor.predict(bundle, images) for bundle in bundles]
+    roi_kinds = [
+        _predict_kind(predictor, bundles, images, kind, rows)
+        for kind, rows in rows_by_kind.items()
+    ]
     samples = make_samples(list(images), objects)
     return judge_candidate(
         candidate=predictions[0],
@@ -106,6 +122,52 @@ def judge(
         policy=policy,
         patients=[sample.group for sample in samples],
         sizes_mm=[image.size_mm for image in images],
+        roi_kinds=roi_kinds,
+    )
+
+
+def _rows_by_roi_kind(
+    images: Sequence[LabelledImage],
+) -> dict[RoiKind, NDArray[np.int_]]:
+    """Return the numbers of the images that can be read with each kind of ROI.
+
+    A box cannot be read as an outline. An image without an ROI is read as it is, and left out here,
+    so that boxes and none are compared on the same images.
+    """
+    rows_by_kind: dict[RoiKind, NDArray[np.int_]] = {}
+    for kind in RoiKind:
+        rows = [
+            row
+            for row, image in enumerate(images)
+            if (_has_outline(image) if kind is RoiKind.OUTLINE else _has_roi(image))
+        ]
+        if rows:
+            rows_by_kind[kind] = np.array(rows)
+    return rows_by_kind
+
+
+def _has_roi(image: LabelledImage) -> bool:
+    return image.mask_sha256 is not None or bool(image.roi)
+
+
+def _has_outline(image: LabelledImage) -> bool:
+    return image.mask_sha256 is not None or "polygon" in (image.roi or {})
+
+
+def _predict_kind(
+    predictor: "_TestSetPredictor",
+    bundles: Sequence[Bundle],
+    images: Sequence[LabelledImage],
+    kind: RoiKind,
+    rows: NDArray[np.int_],
+) -> RoiKindPredictions:
+    presented = [images[row] for row in rows]
+    predictions = [predictor.predict(bundle, presented, kind) for bundle in bundles]
+    return RoiKindPredictions(
+        kind=kind.value,
+        rows=rows,
+        candidate=predictions[0],
+        live=predictions[1] if len(predictions) > 1 else None,
     )
 
 
@@ -125,13 +187,19 @@ class _TestSetPredictor:
         self._done = 0
 
     def predict(
-        self, bundle: Bundle, images: Sequence[LabelledImage]
+        self,
+        bundle: Bundle,
+        images: Sequence[LabelledImage],
+        kind: RoiKind | None = None,
     ) -> ModelPredictions:
-        """Predictions for the images, in their order."""
+        """Predictions for the images, in their order, with a kind of ROI; None: with their own."""
+        if kind is not None and _is_own_roi(kind, bundle):
+            kind = None
         samples = make_samples(list(images), self._objects)
+        nodules = FramedNodules(bundle.framing, roi_kind=kind)
         predictions: list[ImagePrediction] = []
         for batch in _batches(samples):
-            predictions += self._predict_batch(bundle, batch)
+            predictions += self._predict_batch(bundle, batch, nodules)
         return ModelPredictions(
             scores=np.array([prediction.score for prediction in predictions]),
             risks=np.array([prediction.risk for prediction in predictions]),
@@ -141,16 +209,17 @@ class _TestSetPredictor:
         )
 
     def _predict_batch(
-        self, bundle: Bundle, batch: Sequence[Sample]
+        self, bundle: Bundle, batch: Sequence[Sample], nodules: FramedNodules
     ) -> list[ImagePrediction]:
-        keys = [f"gate/{bundle.digest}/{sample.key}" for sample in batch]
+        kind = "" if nodules.roi_kind is None else f"{nodules.roi_kind}/"
+        keys = [f"gate/{bundle.digest}/{kind}{sample.key}" for sample in batch]
         cached = [_from_json(self._cache.get(key)) for key in keys]
         new_samples = [
             sample
             for sample, prediction in zip(batch, cached, strict=True)
             if prediction is None
         ]
-        new_predictions = iter(_predict(bundle, new_samples))
+        new_predictions = iter(_predict(bundle, new_samples, nodules))
         predictions = []
         for key, prediction in zip(keys, cached, strict=True):
             if prediction is None:
@@ -170,8 +239,19 @@ class _TestSetPredictor:
         self._progress(STAGE, self._done / self._total, message, metrics)
 
 
-def _predict(bundle: Bundle, samples: Sequence[Sample]) -> list[ImagePrediction]:
-    nodules = [_load(sample, bundle.framing) for sample in samples]
+def _is_own_roi(kind: RoiKind, bundle: Bundle) -> bool:
+    """Return whether an image's own ROI is read exactly as one of this kind.
+
+    A model with an outline network reads only the box of an outline.
+    """
+    has_outliner = bundle.framing.outliner is not None
+    return kind is RoiKind.OUTLINE or (kind is RoiKind.BOX and has_outliner)
+
+
+def _predict(
+    bundle: Bundle, samples: Sequence[Sample], reader: FramedNodules
+) -> list[ImagePrediction]:
+    nodules = [_load(sample, reader) for sample in samples]
     readable = [nodule for nodule in nodules if not isinstance(nodule, SeraError)]
     outcomes = iter(bundle.predict_each(readable) if readable else ())
     predictions = []
@@ -181,13 +261,13 @@ def _predict(bundle: Bundle, samples: Sequence[Sample]) -> list[ImagePrediction]
     return predictions
 
 
-def _load(sample: Sample, framing: Framing) -> Nodule | SeraError:
+def _load(sample: Sample, reader: FramedNodules) -> Nodule | SeraError:
     """Load the nodule, or return the error of an image that cannot be read.
 
     An unavailable engine is no fault of the image: its error is raised and ends the step.
     """
     try:
-        return sample.load(framing)
+        return reader.nodule(sample)
     except SeraError as error:
         if error.retryable:
             raise

@@ -135,6 +135,25 @@ GATE = {
         "The malignant test images are of one site, or of sites without names, so nothing is known "
         "of differences between sites.",
     ),
+    "judged-roi-kind-worse": (
+        "Read with {kind}: AUC {auc:.3f}, live {live:.3f}, difference {difference:+.3f} "
+        "({level:.1%} interval {low:+.3f} to {high:+.3f}): inferior.",
+    ),
+    "judged-roi-kind-auc-below-floor": (
+        "Read with {kind}: AUC {auc:.3f}, below {floor:g} by more than chance.",
+    ),
+    "judged-roi-kind-sensitivity-below-floor": (
+        "Read with {kind}, it finds {found} of {of} malignant images only; at least {floor:.0%} "
+        "are required.",
+    ),
+    "judged-roi-kinds-kept": (
+        "With none of {kinds} kinds of ROI does it do worse than required by more than chance; "
+        "lowest AUC {lowest:.3f}, with {kind}.",
+    ),
+    "judged-roi-kinds-not-judged": (
+        "Fewer than {least} malignant or benign test images have an ROI, so nothing is known of "
+        "differences between outlines, boxes and none.",
+    ),
     "judged-sensitivity-uncertain": (
         "The interval of its sensitivity reaches down to {low:.0%}, below the floor of "
         "{floor:.0%}. More malignant test images narrow it.",
@@ -154,6 +173,14 @@ GATE = {
     ),
 }
 """The gate's judgement of each of its criteria, by code."""
+
+ROI_KINDS = {
+    "roi-kind-outline": ("the outline as ROI",),
+    "roi-kind-box": ("its box as ROI",),
+    "roi-kind-loose-box": ("a box off by up to 30 % as ROI",),
+    "roi-kind-none": ("no ROI",),
+}
+"""Kinds of ROI, within a sentence of the gate."""
 
 OBJECTIONS = {
     "objection-unjudged": ("The gate has not judged this model against the live one.",),
@@ -390,6 +417,7 @@ TEXTS: dict[str, tuple[str, ...]] = (
     | STEPS
     | PROGRESS
     | GATE
+    | ROI_KINDS
     | OBJECTIONS
     | SHADOWS
     | TABLES

@@ -1,6 +1,6 @@
 """How well the outline networks agree with people's outlines of patients that they never saw."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,7 @@ def _outlined(
     height, width = example.pixels.shape
     picture = Box(x=0, y=0, width=width, height=height)
 
-    def union_of(boxes: list[RealBox]) -> NDArray[np.bool_]:
+    def union_of(boxes: Sequence[RealBox]) -> NDArray[np.bool_]:
         masks = [outliner.trace(example.pixels, box).mask(picture) for box in boxes]
         return np.asarray(np.logical_or.reduce(masks))
 
@@ -49,7 +49,6 @@ def _outlined(
     for name, share in LOOSE_SHARES.items():
         loose = [loosen_box(box, random.uniform(-share, share, 4)) for box in boxes]
         yield name, union_of(loose)
-    found = np.zeros_like(example.union)
-    for roi in outliner.propose(example.pixels, picture):
-        found |= roi.mask(picture)
-    yield WITHOUT_BOX, found
+    proposals = outliner.propose(example.pixels, picture)
+    empty = np.zeros_like(example.union)
+    yield WITHOUT_BOX, union_of(proposals) if proposals else empty

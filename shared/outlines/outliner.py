@@ -75,8 +75,10 @@ class NetworkOutliner:
         outline = _outline(log_odds, window, width=width, height=height)
         return outline or _ellipse(box, width=width, height=height)
 
-    def propose(self, pixels: Grey, region: Box) -> Sequence[Roi]:
-        """Return the outlines of what may be nodules, the likeliest first; possibly none.
+    def propose(self, pixels: Grey, region: Box) -> Sequence[RealBox]:
+        """Return the boxes of what may be nodules, the likeliest first; possibly none.
+
+        Only those that are read need an outline, from `trace`.
 
         Parameters
         ----------
@@ -90,8 +92,7 @@ class NetworkOutliner:
         probabilities = expit(log_odds).astype(np.float32)
         height, width = pixels.shape
         placed = window.place(probabilities, width=width, height=height)
-        boxes = _candidate_boxes(placed, region.width * region.height)
-        return [self.trace(pixels, box) for box in boxes]
+        return _candidate_boxes(placed, region.width * region.height)
 
     def _around(self, pixels: Grey, box: RealBox) -> tuple[Window, Array]:
         """Return the window around a box, and the network's log-odds (rows, columns) there."""

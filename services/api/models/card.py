@@ -48,6 +48,7 @@ def gate_figures(judgement: GateJudgement) -> dict[str, Any]:
         **{name: candidate.get(name) for name in ("auc", *GATE_RATES)},
         "sizes": evaluation.get("sizes", []),
         "sites": sites,
+        "roi_kinds": figures.get("roi_kinds", []),
     }
 
 

@@ -63,8 +63,8 @@ class Outliner(Protocol):
         """Return the outline of the nodule that a box marks, on a picture (height, width)."""
         ...
 
-    def propose(self, pixels: NDArray[np.uint8], region: Box) -> Sequence[Roi]:
-        """Return outlines of what may be nodules in a region, the likeliest first."""
+    def propose(self, pixels: NDArray[np.uint8], region: Box) -> Sequence[RealBox]:
+        """Return boxes of what may be nodules in a region, the likeliest first."""
         ...
 
 
@@ -198,7 +198,8 @@ def _crop_unmarked(
             image, part, crop_box=part.box, findings=(NO_NODULE_FOUND,)
         )
         return replace(nodule, is_found=False)
-    roi = proposals[0].shifted(right=part.box.x, down=part.box.y)
+    traced = framing.outliner.trace(part.pixels, proposals[0])
+    roi = traced.shifted(right=part.box.x, down=part.box.y)
     findings: tuple[Finding, ...] = (NODULE_PROPOSED,)
     if len(proposals) > 1:
         findings = (*findings, _other_proposals(len(proposals) - 1))

@@ -34,15 +34,19 @@ from shared.statistics.model_life.gate_groups import (
     size_reasons,
     worst_site,
 )
+from shared.statistics.model_life.gate_predictions import (
+    ModelPredictions,
+    RoiKindPredictions,
+    count_unprocessed,
+)
+from shared.statistics.model_life.gate_roi_kinds import (
+    RoiKindRow,
+    roi_kind_reasons,
+    roi_kind_rows,
+)
 from shared.statistics.model_life.sites import rates_by_site
 from shared.statistics.reliability.calibration import brier_score, shift_prior
 
-UNPROCESSED_MALIGNANT_SCORE = -1.0
-UNPROCESSED_BENIGN_SCORE = 2.0
-"""Scores of images that a model could not process.
-
-They are below and above all other scores, so that each such image is ranked as wrongly as possible.
-"""
 NO_SITE = "(no site)"
 
 
@@ -58,42 +62,21 @@ class GatePolicy:
         cut-off
     calibration_limit : expected calibration error up to which a candidate passes, even if chance
         does not explain the error
+    roi_auc_floor : minimum AUC with each kind of ROI, if no model is live to compare with
     least_of_each_class : minimum number of test images of each class; with fewer, nothing is
-        judged. The calibration of a size is judged on at least twice as many images
+        judged, and no kind of ROI. The calibration of a size is judged on at least twice as many images
     """
 
     margin: float = 0.05
     significance: float = 0.05
     sensitivity_floor: float = 0.80
     calibration_limit: float = 0.10
+    roi_auc_floor: float = 0.60
     least_of_each_class: int = 10
 
     @property
     def least_of_size(self) -> int:
         return 2 * self.least_of_each_class
-
-
-@dataclass(frozen=True, eq=False)
-class ModelPredictions:
-    """The predictions of one model for the test images.
-
-    All arrays are (N,) in the order of the images. A value is NaN if the model could not process
-    the image.
-
-    Attributes
-    ----------
-    scores : higher = more likely malignant
-    risks : probability of malignancy at `prevalence`
-    decisions : 1 = malignant by the model's own cut-off
-    referrals : whether the model referred the image to a radiologist instead of a decision
-    prevalence : fraction of malignant images in the model's training set
-    """
-
-    scores: ArrayLike
-    risks: ArrayLike
-    decisions: ArrayLike
-    referrals: ArrayLike
-    prevalence: float
 
 
 def judge_candidate(
@@ -104,14 +87,16 @@ def judge_candidate(
     policy: GatePolicy,
     patients: Sequence[str] | None = None,
     sizes_mm: Sequence[float | None] | None = None,
+    roi_kinds: Sequence[RoiKindPredictions] = (),
 ) -> Judgement:
     """Judge a candidate on the locked test images.
 
     The candidate passes if all criteria hold. Its AUC is shown to be not worse than the live
     model's AUC by the margin. Its sensitivity is at least the floor, and at no site below it by
-    more than chance. Its risks are calibrated, over all images and for each size. Without a live
-    model all but the first criterion decide. An image that a model could not process counts as a
-    wrong call.
+    more than chance. With no kind of ROI is it shown to be worse than the live model. Its risks are
+    calibrated, over all images and for each size. Without a live model all but the first criterion
+    decide, and the AUC with each kind of ROI has a floor. An image that a model could not process
+    counts as a wrong call.
 
     Parameters
     ----------
@@ -122,6 +107,7 @@ def judge_candidate(
     patients : (N,) names; the AUCs' intervals treat images with the same name as one cluster. If it
         is None, each image counts as a separate patient
     sizes_mm : (N,) largest diameters, None if unknown; None for the list if all are unknown
+    roi_kinds : predictions for the images with each kind of ROI
 
     Raises
     ------
@@ -138,7 +124,16 @@ def judge_candidate(
             policy=asdict(policy),
         )
     groups = _Groups.from_lists(sites, sizes_mm, malignant.size)
-    return _judge(candidate, live, malignant, names, groups=groups, policy=policy)
+    rows = roi_kind_rows(
+        roi_kinds,
+        malignant=malignant,
+        patients=names,
+        least_of_each_class=policy.least_of_each_class,
+        margin=policy.margin,
+    )
+    return _judge(
+        candidate, live, malignant, names, groups=groups, roi_rows=rows, policy=policy
+    )
 
 
 def _judge(
@@ -148,6 +143,7 @@ def _judge(
     names: np.ndarray,
     *,
     groups: "_Groups",
+    roi_rows: Sequence[RoiKindRow],
     policy: GatePolicy,
 ) -> Judgement:
     """Judge a candidate on enough images, each with the name of its patient."""
@@ -175,6 +171,12 @@ def _judge(
         _auc_reason(candidate_evaluation, live_evaluation, test, policy),
         _sensitivity_reason(candidate_evaluation, policy),
         *site_reasons(site_rows, policy.sensitivity_floor),
+        *roi_kind_reasons(
+            roi_rows,
+            sensitivity_floor=policy.sensitivity_floor,
+            auc_floor=policy.roi_auc_floor,
+            least_of_each_class=policy.least_of_each_class,
+        ),
         _calibration_reason(candidate_evaluation, policy),
         *size_reasons(size_rows, policy.calibration_limit, policy.least_of_size),
         *_sensitivity_notes(candidate_evaluation, policy),
@@ -189,6 +191,7 @@ def _judge(
         "comparison": asdict(test) if test else None,
         "sites": [site_rates_to_json(row) for row in site_rows],
         "worst_site": worst_site(site_rows),
+        "roi_kinds": [row.to_json() for row in roi_rows],
     }
     has_failed = any(reason.weight is Weight.AGAINST for reason in reasons)
     return Judgement(
@@ -213,21 +216,17 @@ class _ModelEvaluation:
     def __init__(
         self, predictions: ModelPredictions, malignant: Flags, patients: np.ndarray
     ) -> None:
-        scores = np.asarray(predictions.scores, np.float64)
         risks = np.asarray(predictions.risks, np.float64)
-        decisions = np.asarray(predictions.decisions, np.float64)
         referrals = np.asarray(predictions.referrals, np.float64)
-        if not scores.shape == risks.shape == decisions.shape == malignant.shape:
+        counted = count_unprocessed(predictions, malignant)
+        if risks.shape != malignant.shape:
             raise ScoresInvalid(
-                problem=f"there are {scores.size} readings of {malignant.size} images"
+                problem=f"there are {risks.size} readings of {malignant.size} images"
             )
         self.malignant = malignant
-        self.is_processed = np.isfinite(scores)
-        unread_scores = np.where(
-            malignant, UNPROCESSED_MALIGNANT_SCORE, UNPROCESSED_BENIGN_SCORE
-        )
-        self.scores: Floats = np.where(self.is_processed, scores, unread_scores)
-        self.decisions: Flags = np.where(self.is_processed, decisions == 1, ~malignant)
+        self.is_processed = counted.is_processed
+        self.scores = counted.scores
+        self.decisions = counted.decisions
         self.referral_count = int((referrals[self.is_processed] == 1).sum())
         self.table = ConfusionTable.from_decisions(self.decisions, malignant)
         self._patients = patients

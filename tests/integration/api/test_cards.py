@@ -6,9 +6,9 @@ from shared.bundles.card import model_card
 from shared.domain.roles import Role
 from shared.statistics.model_life.gate import (
     GatePolicy,
-    ModelPredictions,
     judge_candidate,
 )
+from shared.statistics.model_life.gate_predictions import ModelPredictions
 from tests.support.builders import small_model
 
 

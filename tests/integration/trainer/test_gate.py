@@ -1,6 +1,7 @@
 """The gate step on real bundles and a directory of objects."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -78,7 +79,13 @@ def run_gate(images, objects, cache):
     """Judges a candidate on the test images."""
 
     def run(
-        candidate, live=None, *, images=images, cache=cache, progress=ignore_progress
+        candidate,
+        live=None,
+        *,
+        images=images,
+        cache=cache,
+        progress=ignore_progress,
+        by_roi_kind=False,
     ):
         return judge(
             candidate=candidate,
@@ -88,6 +95,7 @@ def run_gate(images, objects, cache):
             policy=POLICY,
             feature_cache=cache,
             progress=progress,
+            by_roi_kind=by_roi_kind,
         )
 
     return run
@@ -229,3 +237,41 @@ def test_the_policy_comes_from_the_settings_with_the_same_defaults():
 def test_a_policy_that_asks_for_nothing_is_refused(unsafe):
     with pytest.raises(ValueError, match="gate_"):
         Settings(**unsafe)
+
+
+def test_images_are_read_with_each_kind_of_roi_by_both_models(
+    bundles, images, cache, run_gate
+):
+    reports = []
+
+    def record(*report):
+        reports.append(report)
+
+    judgement = run_gate(*bundles, by_roi_kind=True, progress=record)
+    rows = {row["kind"]: row for row in judgement.figures["roi_kinds"]}
+    assert list(rows) == ["outline", "box", "loose-box", "none"]
+    own = judgement.figures["candidate"]["auc"]
+    assert rows["outline"]["auc"] == pytest.approx(own)
+    assert rows["none"]["auc"]["value"] != pytest.approx(own["value"])
+    assert rows["none"]["live_auc"] is not None
+    assert len(cache) == 2 * 4 * TEST_IMAGES, "an outline is the images' own ROI"
+    assert reports[-1][1] == 1
+
+
+def test_a_box_is_not_read_as_an_outline_and_an_image_without_an_roi_only_as_it_is(
+    bundles, images, run_gate
+):
+    boxed = [
+        replace(image, mask_sha256=None, roi={"box": [20, 20, 60, 60]})
+        for image in images
+    ]
+    judgement = run_gate(bundles[0], images=boxed, by_roi_kind=True)
+    assert [row["kind"] for row in judgement.figures["roi_kinds"]] == [
+        "box",
+        "loose-box",
+        "none",
+    ]
+    bare = [replace(image, mask_sha256=None) for image in images]
+    judgement = run_gate(bundles[0], images=bare, by_roi_kind=True)
+    assert judgement.figures["roi_kinds"] == []
+    assert "roi-kinds-not-judged" in {reason.code for reason in judgement.reasons}

@@ -163,7 +163,10 @@ def test_the_locked_test_set_is_shown_by_size_and_by_site(card):
         PART | {"band": "under-10", "calibration": calibration},
         PART | {"band": "unknown", "calibration": None},
     ]
-    page = render(card | {"gate": judged(sizes=sizes, sites=[PART, PART])})
+    roi_kinds = [PART | {"kind": "loose-box", "auc": None}]
+    page = render(
+        card | {"gate": judged(sizes=sizes, sites=[PART, PART], roi_kinds=roi_kinds)}
+    )
     parse(page)
     for words in (
         "200 images of 180 patients",
@@ -172,6 +175,7 @@ def test_the_locked_test_set_is_shown_by_size_and_by_site(card):
         "under 10 mm",
         "0.210 (0.050)",
         "site 2 of 2",
+        "read with a box off by up to 30 %",
     ):
         assert words in page
     assert "No external test." not in page

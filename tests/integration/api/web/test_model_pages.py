@@ -8,9 +8,9 @@ from shared.domain.models import GateReason, GateVerdict, Judgement, Weight
 from shared.domain.roles import Role
 from shared.statistics.model_life.gate import (
     GatePolicy,
-    ModelPredictions,
     judge_candidate,
 )
+from shared.statistics.model_life.gate_predictions import ModelPredictions
 
 LIVE = "a" * 64
 CANDIDATE = "b" * 64

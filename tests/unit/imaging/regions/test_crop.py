@@ -218,7 +218,7 @@ class FixedOutliner:
 
     digest = "fixed"
 
-    def __init__(self, *proposals: Roi) -> None:
+    def __init__(self, *proposals: tuple[float, float, float, float]) -> None:
         self.proposals = proposals
         self.boxes: list[tuple[float, ...]] = []
 
@@ -251,13 +251,14 @@ def test_the_given_roi_gives_the_size():
     assert outlined.diameter_mm == crop(calibrated, roi).diameter_mm
 
 
-def test_without_an_roi_the_likeliest_nodule_is_read():
-    likeliest = Roi.parse({"polygon": [[10, 5], [40, 5], [10, 35]]})
-    other = Roi.parse({"polygon": [[60, 5], [80, 5], [60, 25]]})
-    framing = Framing(outliner=FixedOutliner(likeliest, other))
+def test_without_an_roi_the_likeliest_nodule_alone_is_outlined_and_read():
+    outliner = FixedOutliner((10, 5, 31, 31), (60, 5, 21, 21))
+    framing = Framing(outliner=outliner)
     nodule = crop(image(region=Box(x=5, y=3, width=90, height=50)), None, framing)
     assert nodule.roi_source is RoiSource.NETWORK
+    likeliest = Roi.parse({"polygon": [[10, 5], [40, 5], [10, 35]]})
     assert nodule.roi == likeliest.shifted(right=5, down=3)
+    assert outliner.boxes == [(10, 5, 31, 31)]
     assert nodule.is_found
     assert codes(nodule)[1:3] == ["nodule-proposed", "several-proposals"]
 

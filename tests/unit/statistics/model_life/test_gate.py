@@ -8,8 +8,11 @@ from shared.domain.models import GateReason, GateVerdict, Weight
 from shared.statistics import shift_prior
 from shared.statistics.model_life.gate import (
     GatePolicy,
-    ModelPredictions,
     judge_candidate,
+)
+from shared.statistics.model_life.gate_predictions import (
+    ModelPredictions,
+    RoiKindPredictions,
 )
 
 CASES = 200
@@ -43,6 +46,7 @@ def judge(
     sites=SITES,
     patients=None,
     sizes_mm=None,
+    roi_kinds=(),
 ):
     return judge_candidate(
         candidate,
@@ -52,6 +56,7 @@ def judge(
         policy=policy,
         patients=patients,
         sizes_mm=sizes_mm,
+        roi_kinds=roi_kinds,
     )
 
 
@@ -143,7 +148,11 @@ def test_risks_are_judged_at_the_prevalence_of_the_test_images():
 def test_without_a_live_model_the_floors_decide():
     judgement = judge(readings(8))
     assert judgement.verdict is GateVerdict.PASSED
-    assert codes(judgement, Weight.NOTE) == {"no-live-model", "sizes-not-judged"}
+    assert codes(judgement, Weight.NOTE) == {
+        "no-live-model",
+        "sizes-not-judged",
+        "roi-kinds-not-judged",
+    }
     assert judgement.figures["comparison"] is judgement.figures["live"] is None
     assert judge(readings(8, cutoff=0.97)).verdict is GateVerdict.FAILED
 
@@ -320,3 +329,100 @@ def test_images_of_the_same_patients_widen_the_intervals():
 def test_malignant_images_of_a_single_patient_are_not_judged():
     patients = np.where(LABELS, "one", np.arange(CASES).astype(str))
     assert judge(readings(8), patients=patients).verdict is GateVerdict.NOT_JUDGED
+
+
+ALL_ROWS = np.arange(CASES)
+
+
+def read_with(kind, candidate, live=None, rows=ALL_ROWS):
+    return RoiKindPredictions(kind=kind, rows=rows, candidate=candidate, live=live)
+
+
+def of_rows(predictions, rows):
+    values = {
+        name: np.asarray(getattr(predictions, name))[rows]
+        for name in ("scores", "risks", "decisions", "referrals")
+    }
+    return replace(predictions, **values)
+
+
+def test_a_candidate_that_is_as_good_with_every_kind_of_roi_passes():
+    candidate = readings(8)
+    live = readings(8, seed=3)
+    kinds = [
+        read_with(kind, candidate, live)
+        for kind in ("outline", "box", "loose-box", "none")
+    ]
+    judgement = judge(candidate, live, roi_kinds=kinds)
+    assert judgement.verdict is GateVerdict.PASSED
+    assert "roi-kinds-kept" in codes(judgement, Weight.FOR)
+    figures = json.loads(json.dumps(judgement.figures, allow_nan=False))
+    rows = figures["roi_kinds"]
+    assert [row["kind"] for row in rows] == ["outline", "box", "loose-box", "none"]
+    assert rows[0]["auc"] == pytest.approx(figures["candidate"]["auc"])
+    assert rows[0]["live_auc"] == pytest.approx(figures["live"]["auc"])
+    assert rows[0]["sensitivity"] == figures["candidate"]["sensitivity"]
+
+
+def test_a_candidate_that_is_worse_than_the_live_model_without_an_roi_fails_there_alone():
+    good = readings(8)
+    live = readings(8, seed=3)
+    lost = replace(good, scores=readings(0.3, seed=4).scores)
+    kinds = [read_with("box", good, live), read_with("none", lost, live)]
+    judgement = judge(good, live, roi_kinds=kinds)
+    assert judgement.verdict is GateVerdict.FAILED
+    assert codes(judgement, Weight.AGAINST) == {"roi-kind-worse"}
+    [objection] = judgement.objections
+    assert str(objection).startswith("Read with no ROI: AUC 0.")
+    assert str(objection).endswith(": inferior.")
+
+
+def test_a_live_model_that_is_as_bad_without_an_roi_does_not_stop_a_candidate():
+    good = readings(8)
+    lost = replace(good, scores=readings(0.3, seed=4).scores)
+    judgement = judge(good, good, roi_kinds=[read_with("none", lost, lost)])
+    assert judgement.verdict is GateVerdict.PASSED
+
+
+def test_without_a_live_model_the_auc_of_each_kind_has_a_floor():
+    good = readings(8)
+    guessed = np.random.default_rng(9).random(CASES)
+    kinds = [
+        read_with("box", good),
+        read_with("loose-box", replace(good, scores=guessed * 0.5)),
+    ]
+    policy = replace(POLICY, roi_auc_floor=0.7)
+    judgement = judge(good, policy=policy, roi_kinds=kinds)
+    assert codes(judgement, Weight.AGAINST) == {"roi-kind-auc-below-floor"}
+    assert "a box off by up to 30 % as ROI" in str(judgement.objections[0])
+    lower = replace(POLICY, roi_auc_floor=0.45)
+    assert judge(good, policy=lower, roi_kinds=kinds).verdict is GateVerdict.PASSED
+
+
+def test_a_candidate_that_finds_too_few_with_one_kind_of_roi_fails_there():
+    good = readings(8)
+    blind = replace(good, decisions=np.zeros(CASES))
+    judgement = judge(good, roi_kinds=[read_with("none", blind)])
+    assert codes(judgement, Weight.AGAINST) == {"roi-kind-sensitivity-below-floor"}
+    assert f"finds 0 of {LABELS.sum()} malignant images only" in str(
+        judgement.objections[0]
+    )
+
+
+def test_images_that_cannot_be_read_with_a_kind_of_roi_count_as_wrong_there():
+    good = readings(8)
+    unread = replace(good, scores=np.full(CASES, np.nan), risks=np.full(CASES, np.nan))
+    judgement = judge(good, roi_kinds=[read_with("none", unread)])
+    assert "roi-kind-sensitivity-below-floor" in codes(judgement, Weight.AGAINST)
+
+
+@pytest.mark.parametrize("count", [0, 2 * POLICY.least_of_each_class - 1])
+def test_a_kind_of_roi_with_too_few_images_is_not_judged(count):
+    good = readings(8)
+    rows = np.concatenate(
+        [np.flatnonzero(LABELS)[: count // 2], np.flatnonzero(~LABELS)[: count // 2]]
+    )
+    kinds = [read_with("box", of_rows(good, rows), rows=rows)] if count else []
+    judgement = judge(good, roi_kinds=kinds)
+    assert "roi-kinds-not-judged" in codes(judgement, Weight.NOTE)
+    assert judgement.figures["roi_kinds"] == []
