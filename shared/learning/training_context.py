@@ -470,8 +470,10 @@ def _make_cross_validation(
     if not table.samples:
         raise NoReadableImages(count=len(table.skipped), code=table.skipped[0].code)
     check_group_counts(table.malignant, table.groups)
+    sites = [sample.site or "" for sample in table.samples]
     lines = [
-        f"{sample.key} {sample.malignant:d} {sample.group}" for sample in table.samples
+        f"{sample.key} {sample.malignant:d} {sample.group} {site}"
+        for sample, site in zip(table.samples, sites, strict=True)
     ]
     return CrossValidation(
         malignant=table.malignant,
@@ -485,4 +487,5 @@ def _make_cross_validation(
         inner_folds=recipe.validation.inner_folds,
         seed=seed,
         fingerprint=hashlib.sha256("\n".join(lines).encode()).hexdigest(),
+        sites=np.array(sites, str),
     )

@@ -30,7 +30,8 @@ from shared.learning.features.fold_features import (
     classifier_input,
 )
 from shared.learning.progress import ProgressCallback, report_part
-from shared.learning.validation.folds import Fold, split_folds
+from shared.learning.validation.folds import Fold
+from shared.learning.validation.inner_folds import InnerFolds, split_inner_folds
 from shared.recipes import (
     Classifier,
     ClassifierKind,
@@ -38,7 +39,7 @@ from shared.recipes import (
     NetworkClassifier,
     Svm,
 )
-from shared.statistics import Sigmoid, fit_sigmoid, roc_auc
+from shared.statistics import Sigmoid, fit_sigmoid
 
 
 @dataclass(frozen=True, eq=False)
@@ -51,7 +52,8 @@ class CrossValidation:
     groups : (N,) str, never split
     folds : outer folds, for the reported metrics
     inner_folds : number of folds within the training rows, for the choice among a grid
-    fingerprint : a hash of the images and their labels, in order
+    fingerprint : a hash of the images, their labels and sites, in order
+    sites : (N,) "" if unknown; settings are chosen by site where several are known
     """
 
     malignant: Labels
@@ -60,6 +62,7 @@ class CrossValidation:
     inner_folds: int
     seed: int
     fingerprint: str
+    sites: NDArray[np.str_] | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -150,7 +153,7 @@ class FoldEvaluator:
         self._tables: dict[int, Table] = {}
         self._folder = tempfile.TemporaryDirectory(prefix="sera-gram-")
         self._gram_matrices = GramMatrices(Path(self._folder.name))
-        self._inner_folds: list[Fold] = []
+        self._inner_folds: InnerFolds | None = None
         if fold_index is None:
             all_rows = np.arange(len(cross_validation.malignant))
             self.fold = Fold(training=all_rows, test=all_rows[:0])
@@ -184,7 +187,8 @@ class FoldEvaluator:
     def choose_settings(self, component: ComponentSpec) -> Settings:
         """Return the settings with the best AUC over inner folds of the training rows.
 
-        If several AUCs are equal, the first settings of the grid are chosen.
+        The folds are sites where the rows have several (`split_inner_folds`). If several AUCs are
+        equal, the first settings of the grid are chosen.
         """
         grid = grid_settings(component.classifier)
         if len(grid) == 1:
@@ -237,14 +241,17 @@ class FoldEvaluator:
             is_tuned=[self._features[index].is_tuned for index in feature_sets],
         )
 
-    def _split_inner_folds(self) -> list[Fold]:
+    def _split_inner_folds(self) -> InnerFolds:
         """Return the inner folds, as positions among the training rows."""
-        if not self._inner_folds:
-            self._inner_folds = split_folds(
+        if self._inner_folds is None:
+            validation = self._cross_validation
+            rows = self.fold.training
+            self._inner_folds = split_inner_folds(
                 self._training_labels,
-                groups=self._cross_validation.groups[self.fold.training],
-                count=self._cross_validation.inner_folds,
-                seed=self._cross_validation.seed,
+                groups=validation.groups[rows],
+                sites=None if validation.sites is None else validation.sites[rows],
+                count=validation.inner_folds,
+                seed=validation.seed,
             )
         return self._inner_folds
 
@@ -259,7 +266,7 @@ class FoldEvaluator:
         areas = []
         for settings in grid:
             scores = np.zeros(len(table))
-            for inner in self._split_inner_folds():
+            for inner in self._split_inner_folds().folds:
                 scorer = fit_classifier(
                     classifier,
                     settings=settings,
@@ -268,7 +275,8 @@ class FoldEvaluator:
                     seed=self._cross_validation.seed,
                 )
                 scores[inner.test] = scorer.score(table[inner.test])
-            areas.append(roc_auc(scores, self._training_labels))
+            area = self._split_inner_folds().area(scores, self._training_labels)
+            areas.append(area)
         return areas
 
     def _inner_svm_areas(
@@ -291,7 +299,7 @@ class FoldEvaluator:
 
     def _inner_area(self, kernel: Matrix, settings: Settings, classifier: Svm) -> float:
         scores = np.zeros(len(kernel))
-        for inner in self._split_inner_folds():
+        for inner in self._split_inner_folds().folds:
             svm = _fit_on_kernel(
                 kernel,
                 rows=inner.training,
@@ -301,7 +309,7 @@ class FoldEvaluator:
             )
             test_kernel = kernel[np.ix_(inner.test, inner.training)]
             scores[inner.test] = svm.decision_function(test_kernel)
-        return roc_auc(scores, self._training_labels)
+        return self._split_inner_folds().area(scores, self._training_labels)
 
     def _svm_scores(
         self, feature_sets: tuple[int, ...], classifier: Svm, settings: Settings
