@@ -18,7 +18,11 @@ from shared.learning.classifiers.classifiers import (
     fit_classifier,
 )
 from shared.learning.classifiers.fitted import ClassifierCache, NoClassifierCache
-from shared.learning.classifiers.fusion import fit_fuser, fuse_out_of_fold
+from shared.learning.classifiers.fusion import (
+    calibrate_component,
+    fit_fuser,
+    fuse_out_of_fold,
+)
 from shared.learning.evidence import gather_evidence
 from shared.learning.features.cache import FeatureCache, NoCache
 from shared.learning.features.fold_features import classifier_input
@@ -253,7 +257,7 @@ class _ModelAssembly:
             kind=component.classifier.kind,
             settings=settings,
             scorer=scorer,
-            calibration=fit_sigmoid(scores, self._malignant),
+            calibration=calibrate_component(scores, self._malignant),
         )
 
     def _novelty_features(self, fold_index: int | None) -> Table:

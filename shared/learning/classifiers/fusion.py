@@ -23,6 +23,28 @@ MIN_PROBABILITY = 1e-6
 """Minimum distance of probabilities from 0 and 1, so that no single component can decide."""
 
 
+MIN_RISE = 0.01
+"""Minimum rise of a component's log-odds over one standard deviation of its scores."""
+
+
+def calibrate_component(scores: Scores, malignant: Labels) -> Sigmoid:
+    """Fit Platt's sigmoid to a component's out-of-fold scores (N,); it always rises.
+
+    A component is fitted to score malignant images higher. If its scores fall with malignancy on
+    the other folds, that is chance, and turning them round would make it wrong elsewhere. Such a
+    component keeps its order and hardly counts.
+    """
+    sigmoid = fit_sigmoid(scores, malignant)
+    spread = float(scores.std())
+    if not spread or sigmoid.slope * spread >= MIN_RISE:
+        return sigmoid
+    slope = MIN_RISE / spread
+    prevalence = float(malignant.mean())
+    return Sigmoid(
+        slope=slope, intercept=float(logit(prevalence) - slope * scores.mean())
+    )
+
+
 @dataclass(frozen=True)
 class Fuser:
     """A fusion rule with its learnt weights.
@@ -119,7 +141,9 @@ def fuse_out_of_fold(
     fused = np.zeros(len(malignant))
     for fold in folds:
         labels = malignant[fold.training]
-        sigmoids = [fit_sigmoid(values[fold.training], labels) for values in scores]
+        sigmoids = [
+            calibrate_component(values[fold.training], labels) for values in scores
+        ]
         training = _calibrated(sigmoids, scores, fold.training)
         test = _calibrated(sigmoids, fused_scores, fold.test)
         fuser = fit_fuser(rule, training, labels)

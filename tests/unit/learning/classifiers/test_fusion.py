@@ -1,10 +1,15 @@
 import numpy as np
 import pytest
 
-from shared.learning.classifiers.fusion import Fuser, fit_fuser, fuse_out_of_fold
+from shared.learning.classifiers.fusion import (
+    Fuser,
+    calibrate_component,
+    fit_fuser,
+    fuse_out_of_fold,
+)
 from shared.learning.validation.folds import Fold
 from shared.recipes import FusionRule
-from shared.statistics import roc_auc
+from shared.statistics import fit_sigmoid, roc_auc
 
 PROBABILITIES = np.array([[0.2, 0.9], [0.4, 0.8], [0.3, 0.1]])
 
@@ -74,3 +79,25 @@ def test_a_fold_s_labels_do_not_change_its_own_fused_scores(rule):
         for labels in (malignant, flipped)
     )
     np.testing.assert_array_equal(original_scores, flipped_scores)
+
+
+@pytest.mark.parametrize("rule", [FusionRule.MEAN, FusionRule.WEIGHTED])
+def test_a_component_that_is_wrong_by_chance_on_the_other_folds_is_not_turned_round(
+    rule,
+):
+    malignant = np.arange(80) % 2 == 0
+    scores = np.random.default_rng(0).normal(size=80) + malignant
+    training = np.arange(40)
+    scores[training] = -np.abs(scores[training]) * malignant[training]
+    fold = Fold(training=training, test=np.arange(40, 80))
+    fused = fuse_out_of_fold(rule, [scores], malignant, [fold])
+    assert fit_sigmoid(scores[training], malignant[training]).slope < 0
+    order = np.argsort(scores[fold.test])
+    np.testing.assert_array_equal(np.argsort(fused[fold.test]), order)
+    assert np.ptp(fused[fold.test]) < 0.05
+
+
+def test_the_calibration_of_a_component_that_rises_is_platts():
+    scores = np.linspace(-1, 1, 60)
+    malignant = scores + np.sin(np.arange(60)) > 0
+    assert calibrate_component(scores, malignant) == fit_sigmoid(scores, malignant)
