@@ -94,6 +94,7 @@ def print_study(results: "Study", report: Path) -> None:
     if results.sites_out is not None:
         console.print()
         console.print(sites_out_summary(results))
+        print_site_candidates(results, console)
     if results.roi_kinds:
         console.print()
         console.print(roi_kinds_summary(results))
@@ -204,6 +205,22 @@ def sites_out_summary(results: "Study") -> Table:
     from shared.study.report.sites_out import sites_out_table
 
     return _table(sites_out_table(results), auc_columns=AUC_COLUMNS)
+
+
+def print_site_candidates(results: "Study", console: Console) -> None:
+    """Print the AUCs of other models at left-out sites, and whether plain averages are better."""
+    from shared.study.report.site_candidates import (
+        baseline_warning,
+        site_candidates_table,
+    )
+
+    content = site_candidates_table(results)
+    if content.rows:
+        console.print()
+        console.print(_table(content, auc_columns=range(1, len(content.head))))
+    warning = baseline_warning(results)
+    if warning is not None:
+        console.print(f"Warning: {warning}", markup=False, highlight=False)
 
 
 def roi_kinds_summary(results: "Study") -> Table:

@@ -1,5 +1,6 @@
 """Classifiers, cross-validation, calibration, fusion and the fitted model."""
 
+from shared.learning.baseline import baseline_recipe
 from shared.learning.classifiers.fitted import ClassifierCache
 from shared.learning.errors import (
     FeaturesNotFinite,
@@ -23,6 +24,7 @@ from shared.learning.samples.sample import (
     check_both_classes,
     check_no_shared_groups,
 )
+from shared.learning.site_adaptation import Adaptation
 from shared.learning.site_validation import SiteValidation, validate_by_site
 from shared.learning.training_context import (
     TrainingContext,
@@ -32,6 +34,7 @@ from shared.learning.training_context import (
 )
 
 __all__ = [
+    "Adaptation",
     "ClassifierCache",
     "Evidence",
     "FeatureCache",
@@ -53,6 +56,7 @@ __all__ = [
     "TrainingContext",
     "TrainingSummary",
     "assemble_model",
+    "baseline_recipe",
     "build_extractor",
     "check_both_classes",
     "check_no_shared_groups",

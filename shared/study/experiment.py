@@ -109,7 +109,7 @@ def run_experiment(
             missing_rows=(*missing_rows, *experiment.missing_rows),
             skipped=tuple(skipped),
             settings=settings,
-            sites_out=leave_sites_out(context, progress),
+            sites_out=leave_sites_out(context, weights, progress),
             roi_kinds=_roi_kinds(folder, context, component_scores, progress),
         )
     return study, model

@@ -64,6 +64,17 @@ class MissingRow:
     reason: str
 
 
+class Candidate(StrEnum):
+    """A model that is judged at left-out sites beside the recipe's own."""
+
+    BASELINE = "baseline"
+    """plain averages of the recipe's networks in the ROI's box, with one SVM"""
+    ADAPTED = "adapted"
+    """the recipe, each site's features standardised by the site's own images"""
+    ADAPTED_BY_OTHERS = "adapted_by_others"
+    """the same by the images of the other half of the site's patients"""
+
+
 @dataclass(frozen=True, eq=False)
 class SitesOut:
     """The recipe's model, judged at each site by a fit on all other sites alone.
@@ -73,10 +84,12 @@ class SitesOut:
     row : scores, risks and decisions of the fits that never saw the image's site; an image is
         judged if its site could be
     problems : the reason for each site that could not be judged
+    candidates : the same of other models
     """
 
     row: Row
     problems: Mapping[str, str]
+    candidates: Mapping[Candidate, Row] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False)

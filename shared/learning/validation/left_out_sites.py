@@ -47,8 +47,8 @@ def leave_site_out(
     """Return the folds that a model of the other sites needs; the site is the last fold's test.
 
     The folds before it divide the other sites by patient. They give out-of-fold scores, from which
-    the fusion, the calibration and the cut-off are learnt. No fold trains on the site, or on an
-    image without a site, which may come from there.
+    the fusion, the calibration and the cut-off are learnt. No fold trains on the site, on other
+    images of its patients, or on an image without a site, which may come from there.
 
     Parameters
     ----------
@@ -64,7 +64,8 @@ def leave_site_out(
     malignant = cross_validation.malignant
     groups = cross_validation.groups
     test = np.flatnonzero(sites == site)
-    training = np.flatnonzero((sites != site) & (sites != ""))
+    has_patient_there = np.isin(groups, groups[test])
+    training = np.flatnonzero((sites != site) & (sites != "") & ~has_patient_there)
     check_group_counts(malignant[training], groups[training])
     inner_folds = split_folds(
         malignant[training],

@@ -27,6 +27,10 @@ from shared.study.report.figures import (
 from shared.study.report.plots import draw_all
 from shared.study.report.published import published_table
 from shared.study.report.roi_kinds import roi_kinds_table
+from shared.study.report.site_candidates import (
+    baseline_warning,
+    site_candidates_table,
+)
 from shared.study.report.sites_out import sites_out_table
 from shared.study.report.tables import (
     READING_GUIDE,
@@ -160,6 +164,7 @@ def _figure_tables(study: Study) -> list[Table]:
         agreement_table(study),
         site_table(study),
         sites_out_table(study),
+        site_candidates_table(study),
         roi_kinds_table(study),
         published_table(study),
     ]
@@ -190,6 +195,7 @@ def _summary(study: Study) -> list[str]:
     sentences = [
         *_discrimination_sentences(subject, figures),
         _people_sentence(study),
+        baseline_warning(study),
         _missing_rows_sentence(study),
     ]
     return [sentence for sentence in sentences if sentence]

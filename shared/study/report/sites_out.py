@@ -7,22 +7,18 @@ import numpy as np
 from scipy.special import logit
 
 from shared.statistics import (
-    Interval,
     IntervalMethod,
     Measure,
     Proportion,
-    ScoresInvalid,
     Sigmoid,
-    SingleClass,
     fit_sigmoid,
-    logit_interval,
     roc_auc,
 )
-from shared.statistics.discrimination.clustered import clustered_areas
 from shared.study.report.figures import Area, compute_figures, leading_row
+from shared.study.report.site_areas import measure_site_areas
 from shared.study.report.tables import Cell, Record, Table, Value, rate_cell
 from shared.study.report.wording import EMPTY_MARK, format_auc, format_auc_interval
-from shared.study.results import Flags, Row, Scores, Study
+from shared.study.results import Flags, Row, Study
 
 RATES = (Measure.SENSITIVITY, Measure.SPECIFICITY)
 ALL_SITES = "all sites"
@@ -44,12 +40,12 @@ LEGEND = (
 
 @dataclass(frozen=True, eq=False)
 class _Judgement:
-    """A row of the study at some of its images. `sites` and the others are (M,)."""
+    """A row of the study at some of its images; `malignant` and `sites` are (M,)."""
 
     malignant: Flags
-    groups: np.ndarray
     sites: np.ndarray
     row: Row
+    area: Area | None
 
     @classmethod
     def of(cls, study: Study, row: Row, mask: Flags) -> "_Judgement":
@@ -65,9 +61,9 @@ class _Judgement:
         )
         return cls(
             malignant=study.malignant[mask],
-            groups=study.groups[mask],
             sites=study.sites[mask],
             row=part,
+            area=_area(study, row, mask),
         )
 
     def rate(self, measure: Measure) -> Proportion:
@@ -78,7 +74,7 @@ def sites_out_table(study: Study) -> Table:
     """Return the table; it is empty with fewer than two sites."""
     cells: list[tuple[Cell, ...]] = []
     records: list[Record] = []
-    for site, mask in _masks_by_site(study).items():
+    for site, mask in masks_by_site(study).items():
         sides = _sides(study, mask)
         cells.append(_cells(site, sides))
         records.append(_record(site, sides))
@@ -125,7 +121,7 @@ def _columns() -> tuple[str, ...]:
     return (*columns, "problem")
 
 
-def _masks_by_site(study: Study) -> dict[str, Flags]:
+def masks_by_site(study: Study) -> dict[str, Flags]:
     """Return the judged images (N,) of each site, and of all sites if there are two or more."""
     if study.sites_out is None:
         return {}
@@ -166,7 +162,7 @@ def _cells(site: str, sides: dict[str, _Judgement]) -> tuple[Cell, ...]:
 
 
 def _auc_cell(judgement: _Judgement | None) -> Cell:
-    area = None if judgement is None else _area(judgement)
+    area = None if judgement is None else judgement.area
     if judgement is None or area is None:
         return Cell(EMPTY_MARK)
     notes = []
@@ -199,7 +195,7 @@ def _record(site: str, sides: dict[str, _Judgement]) -> Record:
 
 def _values(judgement: _Judgement) -> dict[str, Value]:
     values: dict[str, Value] = {}
-    area = _area(judgement)
+    area = judgement.area
     if area is not None:
         values |= {"auc": area.value, "auc_pooled": _pooled_auc(judgement)}
         if area.interval is not None:
@@ -223,54 +219,12 @@ def _values(judgement: _Judgement) -> dict[str, Value]:
     return values
 
 
-def _area(judgement: _Judgement) -> Area | None:
-    """Return the AUC over pairs of images of the same site; None if no site has both classes.
-
-    There is no interval if a site with both classes has too few patients of one.
-    """
-    total = 0
-    weighted_sum = 0.0
-    weighted_variance = 0.0
-    for site in np.unique(judgement.sites):
-        mask = judgement.sites == site
-        malignant = judgement.malignant[mask]
-        pair_count = int(malignant.sum()) * int((~malignant).sum())
-        if not pair_count or judgement.row.scores is None:
-            continue
-        value, variance = _site_area(
-            judgement.row.scores[mask], malignant, judgement.groups[mask]
-        )
-        total += pair_count
-        weighted_sum += pair_count * value
-        weighted_variance += pair_count**2 * variance
-    if not total:
+def _area(study: Study, row: Row, mask: Flags) -> Area | None:
+    """Return the AUC over pairs of images of the same site; None if no site has both classes."""
+    if row.scores is None:
         return None
-    return Area(
-        value=weighted_sum / total,
-        interval=_interval(weighted_sum / total, weighted_variance / total**2),
-    )
-
-
-def _site_area(
-    scores: Scores, malignant: Flags, groups: np.ndarray
-) -> tuple[float, float]:
-    """Return the AUC and its variance by patient, which is NaN for too few patients."""
-    try:
-        areas = clustered_areas(scores, malignant, groups)
-    except (ScoresInvalid, SingleClass):
-        return roc_auc(scores, malignant), math.nan
-    return float(areas.values[0]), float(areas.covariance[0, 0])
-
-
-def _interval(value: float, variance: float) -> Interval | None:
-    """Return the 95 % interval on the logit scale, of no width without a variance."""
-    if math.isnan(variance):
-        return None
-    if variance <= 0 or not 0 < value < 1:
-        return Interval(low=value, high=value)
-    return logit_interval(
-        estimate=value, standard_error=math.sqrt(variance), level=0.95
-    )
+    areas = measure_site_areas(study, row.scores[np.newaxis], mask)
+    return None if areas is None else areas.area(0)
 
 
 def _pooled_auc(judgement: _Judgement) -> float:

@@ -100,3 +100,11 @@ def test_other_sites_with_few_patients_of_a_class_are_refused():
     few = replace(all_images(), malignant=(SITES == "north") & MALIGNANT)
     with pytest.raises(TooFewSamples):
         leave_site_out(few, SITES, "north", count=3)
+
+
+def test_a_patient_of_the_site_is_not_trained_on_at_another():
+    patients = np.array([str(max(row, 12)) for row in range(COUNT)])
+    validation = replace(all_images(), groups=patients)
+    for fold in leave_site_out(validation, SITES, "north", count=3).folds:
+        at_site = set(patients[SITES == "north"])
+        assert not at_site & set(patients[fold.training])

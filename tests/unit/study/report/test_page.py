@@ -37,6 +37,7 @@ FILES = {
         "agreement",
         "sites",
         "sites_out",
+        "site_candidates",
         "roi_kinds",
         "published",
         "left_out",
