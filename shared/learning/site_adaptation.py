@@ -35,7 +35,7 @@ class TooFewSiteImages(InputError):
 class Adaptation(StrEnum):
     """Which images of the site that is judged give its statistics."""
 
-    OWN = "own"
+    WHOLE_SITE = "whole-site"
     """all of them, each image's own values too: transductive"""
     OTHER_HALF = "other-half"
     """those of the other half of its patients"""
@@ -105,7 +105,7 @@ def standardise_sites(
     TooFewSiteImages
     """
     judged_rows = np.flatnonzero(sites == site)
-    if adaptation is Adaptation.OWN:
+    if adaptation is Adaptation.WHOLE_SITE:
         parts = [(judged_rows, judged_rows)]
     else:
         first, second = _halves(judged_rows, groups[judged_rows], seed)
@@ -113,10 +113,10 @@ def standardise_sites(
     count = min(len(reference) for _, reference in parts)
     if count < min_images:
         raise TooFewSiteImages(count=count, needed=min_images)
-    others = [name for name in np.unique(sites) if name not in ("", site)]
-    small_sites = [name for name in others if (sites == name).sum() < min_images]
+    other_sites = [name for name in np.unique(sites) if name not in ("", site)]
+    small_sites = [name for name in other_sites if (sites == name).sum() < min_images]
     training = [
-        np.flatnonzero(sites == name) for name in others if name not in small_sites
+        np.flatnonzero(sites == name) for name in other_sites if name not in small_sites
     ]
     if small_sites:
         training.append(np.flatnonzero(np.isin(sites, small_sites)))

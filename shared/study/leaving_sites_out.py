@@ -17,7 +17,7 @@ from shared.networks import WeightsFinder
 from shared.study.results import Candidate, Row, Section, SitesOut
 
 ADAPTATIONS = {
-    Candidate.ADAPTED: Adaptation.OWN,
+    Candidate.ADAPTED: Adaptation.WHOLE_SITE,
     Candidate.ADAPTED_BY_OTHERS: Adaptation.OTHER_HALF,
 }
 

@@ -2,10 +2,10 @@
 
     python -m trials.machines.transfer DDTI DDTI_RAW BUSI --weights DIR --cache DIR
 
-Each screen layout of DDTI_RAW (`trials.machines.layouts`) is judged by a model of the others without
-their patients. BUSI is judged by a model of DDTI's crops, and by one of DDTI_RAW's frames, whose
-layouts are sites. The models are those of `light` with the manifest's boxes as ROI, and plain
-averages of its networks with one SVM. What is chosen, is chosen on DDTI alone. The gate that refuses
+Each screen layout of DDTI_RAW (`trials.machines.layouts`) is judged by a model of the others
+without their patients. BUSI is judged by a model of DDTI's crops, and by one of DDTI_RAW's frames,
+whose layouts are sites. The models are those of `light` with the manifest's boxes as ROI, and plain
+averages of its networks with one SVM. Settings are chosen on DDTI alone, and the gate that refuses
 foreign pictures is off.
 """
 
@@ -45,7 +45,7 @@ from shared.study.folder import LabelledFolder
 from trials.machines.layouts import read_layouts
 
 RECIPE = "light"
-ADAPTATIONS = (None, Adaptation.OWN, Adaptation.OTHER_HALF)
+ADAPTATIONS = (None, Adaptation.WHOLE_SITE, Adaptation.OTHER_HALF)
 FOREIGN_SITE = "busi"
 
 

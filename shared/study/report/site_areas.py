@@ -52,7 +52,7 @@ class SiteAreas:
 def measure_site_areas(
     study: Study, scores: NDArray[np.float64], mask: Flags
 ) -> SiteAreas | None:
-    """Return the mean of the sites' AUCs, weighted by their pairs; None if no site has both classes.
+    """Return the mean of the sites' AUCs, weighted by pairs; None if no site has both classes.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""The table of simpler and adapted models at left-out sites, and the warning that follows from it."""
+"""The table of simpler and adapted models at left-out sites, and the warning from it."""
 
 import numpy as np
 
@@ -66,10 +66,10 @@ def baseline_warning(study: Study) -> str | None:
     difference, interval = areas.difference()
     if difference >= 0:
         return None
-    own, plain = areas.values
+    recipe_auc, baseline_auc = areas.values
     return (
         "At sites that it has not seen the recipe is worse than plain averages of its networks: "
-        f"AUC {format_auc(own)} against {format_auc(plain)}{_chance(interval)}. Do not expect of "
+        f"AUC {format_auc(recipe_auc)} against {format_auc(baseline_auc)}{_chance(interval)}. Do not expect of "
         "it at another hospital what the cross-validation shows."
     )
 
@@ -88,9 +88,11 @@ def _chance(interval: Interval | None) -> str:
 def _rows(study: Study) -> dict[str, Row]:
     if study.sites_out is None:
         return {}
-    candidates = study.sites_out.candidates
-    ordered = {name: candidates[name] for name in Candidate if name in candidates}
-    return {RECIPE: study.sites_out.row, **ordered}
+    rows: dict[str, Row] = {RECIPE: study.sites_out.row}
+    for name in Candidate:
+        if name in study.sites_out.candidates:
+            rows[name] = study.sites_out.candidates[name]
+    return rows
 
 
 def _common(rows: dict[str, Row], mask: Flags) -> Flags:

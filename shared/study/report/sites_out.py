@@ -1,4 +1,4 @@
-"""The table of the sites, each judged by a model of the other sites, beside its cross-validation."""
+"""The table of the sites: judged by a model of the others, beside the cross-validation."""
 
 import math
 from dataclasses import dataclass

@@ -18,7 +18,10 @@ TABLE = np.random.default_rng(0).normal(size=(COUNT, 3)).astype(np.float32)
 
 
 def adapted(
-    table: np.ndarray, adaptation: Adaptation = Adaptation.OWN, sites=SITES, site="far"
+    table: np.ndarray,
+    adaptation: Adaptation = Adaptation.WHOLE_SITE,
+    sites=SITES,
+    site="far",
 ) -> AdaptedFeatures:
     standardisation = standardise_sites(
         sites, site, groups=GROUPS, adaptation=adaptation, seed=0
@@ -68,7 +71,7 @@ def test_a_case_has_no_part_in_the_statistics_of_the_other_half():
 
 def test_statistics_of_few_images_are_refused():
     few = np.where(ROWS < 98, "far", "near")
-    adapted(TABLE, Adaptation.OWN, sites=few)
+    adapted(TABLE, Adaptation.WHOLE_SITE, sites=few)
     with pytest.raises(TooFewSiteImages) as caught:
         adapted(TABLE, Adaptation.OTHER_HALF, sites=few)
     assert caught.value.facts["needed"] == 50

@@ -59,7 +59,7 @@ def cache(tmp_path) -> FolderCache:
     return FolderCache(tmp_path / "cache")
 
 
-@pytest.mark.parametrize("adaptation", [Adaptation.OWN, Adaptation.OTHER_HALF])
+@pytest.mark.parametrize("adaptation", [Adaptation.WHOLE_SITE, Adaptation.OTHER_HALF])
 def test_adapted_features_are_worth_something_on_another_machine(adaptation, cache):
     foreign = as_other_machine(images_of(FOREIGN_SITE, seed=1))
     areas = {
