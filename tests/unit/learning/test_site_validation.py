@@ -5,6 +5,7 @@ import pytest
 import torch
 
 from shared.learning import (
+    Adaptation,
     NoCache,
     Sample,
     TrainingContext,
@@ -98,6 +99,31 @@ def test_a_tuning_that_runs_away_is_the_reason_why_a_site_is_not_judged(weights)
     assert validation.judged == ()
     assert set(validation.problems) == {"north", "south"}
     assert "smaller `rates`" in validation.problems["north"]
+
+
+def test_a_fit_knows_the_sites_that_its_settings_are_chosen_by(weights):
+    table = {name: value for name, value in RECIPE.items() if name != "tuning"}
+    recipe = read_recipe({**table, "features": [{"families": ["shape"]}]})
+    samples = samples_of_two_sites()
+    unknown = [replace(sample, site=None) for sample in samples]
+    with (
+        open_context(recipe, samples, weights) as context,
+        open_context(recipe, unknown, weights) as context_without_sites,
+    ):
+        sites = context.cross_validation.sites
+        assert sites.tolist() == [sample.site for sample in samples]
+        assert set(context_without_sites.cross_validation.sites) == {""}
+        fingerprint = context.cross_validation.fingerprint
+        assert fingerprint != context_without_sites.cross_validation.fingerprint
+
+
+def test_features_are_not_adapted_to_sites_of_few_images(weights):
+    table = {name: value for name, value in RECIPE.items() if name != "tuning"}
+    recipe = read_recipe({**table, "features": [{"families": ["shape"]}]})
+    with open_context(recipe, samples_of_two_sites(), weights) as context:
+        validation = validate_by_site(context, ignore_progress, Adaptation.WHOLE_SITE)
+    assert validation.judged == ()
+    assert "14 images of this site" in validation.problems["north"]
 
 
 def test_one_site_cannot_be_left_out(weights):
