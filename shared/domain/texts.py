@@ -211,6 +211,10 @@ ERRORS = {
         "unknown counts as one); cross-validation needs at least {needed} of each. Add labelled "
         "images, then train again.",
     ),
+    "too-few-site-images": (
+        "There are {count} images of this site to take its statistics from; they need at least "
+        "{needed}. Add images of the site; they need no label.",
+    ),
     "group-on-both-sides": (
         "{count} patients (an image whose patient is unknown counts as one) are in training and in "
         "test, {examples} among them. Put all images of a patient on one side.",

@@ -20,6 +20,14 @@ class TooFewSamples(InputError):
     )
 
 
+class TooFewSiteImages(InputError):
+    code = "too-few-site-images"
+    text = (
+        "There are {count} images of this site to take its statistics from; they need at least "
+        "{needed}. Add images of the site; they need no label."
+    )
+
+
 class GroupInTrainAndTest(InputError):
     code = "group-on-both-sides"
     text = (

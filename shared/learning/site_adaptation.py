@@ -14,7 +14,7 @@ from typing import Self
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.errors import InputError
+from shared.learning.errors import TooFewSiteImages
 from shared.learning.features.extractors import Array
 from shared.learning.features.fold_features import FoldFeatures
 
@@ -22,14 +22,6 @@ MIN_IMAGES = 50
 """Images from which a site's mean and deviation are taken. With fewer, chance moves them."""
 
 Rows = NDArray[np.int64]
-
-
-class TooFewSiteImages(InputError):
-    code = "too-few-site-images"
-    text = (
-        "There are {count} images of this site to take its statistics from; they need at least "
-        "{needed}. Add images of the site; they need no label."
-    )
 
 
 class Adaptation(StrEnum):

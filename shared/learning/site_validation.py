@@ -6,12 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.learning.errors import TooFewSamples
+from shared.learning.errors import TooFewSamples, TooFewSiteImages
 from shared.learning.progress import ProgressCallback, report_part
 from shared.learning.site_adaptation import (
     Adaptation,
     AdaptedFeatures,
-    TooFewSiteImages,
     standardise_sites,
 )
 from shared.learning.training_context import TrainingContext

@@ -1,12 +1,12 @@
 import numpy as np
 import pytest
 
+from shared.learning.errors import TooFewSiteImages
 from shared.learning.features.fold_features import FixedFeatures
 from shared.learning.site_adaptation import (
     Adaptation,
     AdaptedFeatures,
     FeatureStatistics,
-    TooFewSiteImages,
     standardise_sites,
 )
 
