@@ -23,7 +23,8 @@ LEGEND = (
     "standardised by the mean and deviation of its own images, without labels; the images that are "
     "judged are among them, so a hospital's first case could not be judged so. By other images: by "
     "those of the other half of the site's patients. Adapted models are for judgement only: the "
-    "bundle is the recipe's. AUC as above; 'all sites' has the sites that every model judged."
+    "bundle is the recipe's. AUC as above; a model that did not judge every site has none of 'all "
+    "sites'."
 )
 
 
@@ -35,11 +36,7 @@ def site_candidates_table(study: Study) -> Table:
     for site, mask in masks_by_site(study).items():
         if len(rows) < 2:
             break
-        is_together = len(set(study.sites[mask])) > 1
-        areas = {
-            name: _area(study, row, _common(rows, mask) if is_together else mask)
-            for name, row in rows.items()
-        }
+        areas = {name: _area(study, row, mask) for name, row in rows.items()}
         cells.append((Cell(site, numeric=False), *map(_cell, areas.values())))
         records.append(_record(site, areas))
     return Table(
@@ -95,15 +92,11 @@ def _rows(study: Study) -> dict[str, Row]:
     return rows
 
 
-def _common(rows: dict[str, Row], mask: Flags) -> Flags:
-    """Return the images of the mask (N,) that every model judged."""
-    masks = [row.judgement_mask for row in rows.values()]
-    common: Flags = mask & np.logical_and.reduce(masks)
-    return common
-
-
 def _area(study: Study, row: Row, mask: Flags) -> Area | None:
-    areas = _areas(study, [row], mask & row.judgement_mask)
+    """Return the AUC of the images of a mask (N,); None if the model did not judge all of them."""
+    if not row.judgement_mask[mask].all():
+        return None
+    areas = _areas(study, [row], mask)
     return None if areas is None else areas.area(0)
 
 
