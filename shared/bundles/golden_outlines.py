@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from shared.bundles.errors import OutlinesNotReproduced
 from shared.imaging.image import Box
+from shared.imaging.regions.roi import Roi
 from shared.outlines import NetworkOutliner
 from shared.outlines.examples import mask_box
 from shared.phantoms import draw as draw_phantom
@@ -46,7 +47,7 @@ def _outlined(
     outliner: NetworkOutliner, pixels: NDArray[np.uint8], box: NDArray[np.float32]
 ) -> NDArray[np.uint8]:
     left, top, width, height = box.tolist()
-    roi = outliner.trace(pixels, (left, top, width, height))
+    roi = outliner.trace(pixels, Roi(box=(left, top, width, height)))
     rows, columns = pixels.shape
     mask = roi.mask(Box(x=0, y=0, width=columns, height=rows))
     return mask.astype(np.uint8)

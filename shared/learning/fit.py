@@ -139,17 +139,21 @@ def _fit_on_all_rows(
     features = [
         context.fold_features(context.recipe.features[index]) for index in feature_sets
     ]
-    table = classifier_input(
-        classifier.kind,
-        tables=[values.final_table() for values in features],
-        is_tuned=[values.is_tuned for values in features],
-    )
+    inputs = [
+        classifier_input(
+            classifier.kind,
+            tables=[values.final_table()],
+            is_tuned=[values.is_tuned],
+        )
+        for values in features
+    ]
     scorer = fit_classifier(
         classifier,
         settings=settings,
-        features=table,
+        features=inputs[0] if len(inputs) == 1 else np.concatenate(inputs, axis=1),
         malignant=context.cross_validation.malignant,
         seed=context.seed,
+        set_widths=[table.shape[1] for table in inputs],
     )
     if scorer.model is not None:
         cache.put(key, settings, scorer.model)

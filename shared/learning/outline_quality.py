@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from shared.imaging.image import Box
-from shared.imaging.regions.roi import RealBox
+from shared.imaging.regions.roi import RealBox, Roi
 from shared.learning.outlining import OutlineNetworks
 from shared.outlines import NetworkOutliner, OutlineExample
 from shared.outlines.examples import loosen_box, mask_box
@@ -42,7 +42,9 @@ def _outlined(
     picture = Box(x=0, y=0, width=width, height=height)
 
     def union_of(boxes: Sequence[RealBox]) -> NDArray[np.bool_]:
-        masks = [outliner.trace(example.pixels, box).mask(picture) for box in boxes]
+        masks = [
+            outliner.trace(example.pixels, Roi(box=box)).mask(picture) for box in boxes
+        ]
         return np.asarray(np.logical_or.reduce(masks))
 
     boxes = [mask_box(mask) for mask in example.masks]

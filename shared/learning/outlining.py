@@ -236,12 +236,14 @@ class OutlinedNodules:
     """Cuts nodules out by outlines of networks that saw none of the image's patient.
 
     Each image is read with one kind of ROI, as readers will give them; the recipe says in what
-    shares. The kind follows from the sample's key alone, so it is the same in every run.
+    shares. The kind follows from the sample's key alone, so it is the same in every run. In a share
+    of the images of a training the labeller's outline is read as it is, and not between it and the
+    network's: measured to be better in use, too.
 
     Attributes
     ----------
     framing : without an outliner
-    roi_kind : the kind of every image; None: the shares of the recipe's plan
+    roi_kind : the kind of every image, as in use; None: the shares of the recipe's plan
     """
 
     folds: OutlineNetworks
@@ -251,30 +253,37 @@ class OutlinedNodules:
 
     def key(self, sample: Sample) -> str:
         fold_key = self.folds.key(self.folds.fold_of(sample))
-        return f"{self.framing}-{self._kind(sample)}-{fold_key}"
+        purpose = "training" if self.roi_kind is None else "use"
+        return f"{self.framing}-{purpose}-{self._kind(sample)}-{fold_key}"
 
     def nodule(self, sample: Sample) -> Nodule:
         marked = sample.read()
+        kind = self._kind(sample)
+        roi = present_roi(marked, kind, sample)
+        if self.roi_kind is None and kind is RoiKind.OUTLINE and roi and roi.polygon:
+            return crop(marked.image, roi, self.framing)
         framing = Framing(
             margin=self.framing.margin,
             calipers=self.framing.calipers,
             outliner=self.folds.outliner(self.folds.fold_of(sample)),
         )
-        roi = present_roi(marked, self._kind(sample), sample)
         return crop(marked.image, roi, framing)
 
     def with_roi_kind(self, kind: RoiKind) -> "OutlinedNodules":
-        """Return a reader of this kind. An outline counts as its box, which is all that is read."""
-        return replace(self, roi_kind=RoiKind.BOX if kind is RoiKind.OUTLINE else kind)
+        return replace(self, roi_kind=kind)
 
     def _kind(self, sample: Sample) -> RoiKind:
         if self.roi_kind is not None:
             return self.roi_kind
         share = sample_random(sample, "kind").random()
-        if share < self.plan.boxes:
-            return RoiKind.BOX
-        if share < self.plan.boxes + self.plan.loose_boxes:
-            return RoiKind.LOOSE_BOX
+        for kind, kind_share in (
+            (RoiKind.OUTLINE, self.plan.outlines),
+            (RoiKind.BOX, self.plan.boxes),
+            (RoiKind.LOOSE_BOX, self.plan.loose_boxes),
+        ):
+            if share < kind_share:
+                return kind
+            share -= kind_share
         return RoiKind.NONE
 
 

@@ -24,13 +24,13 @@ MIN_PROPOSAL_SHARE = 0.003
 MIN_PROPOSAL_PROBABILITY = 0.6
 """Smallest mean probability of its pixels."""
 MAX_PROPOSALS = 5
-ELLIPSE_SHARES = (0.3, 0.5)
-"""Share of the ellipse inside a box in the log-odds around it: for a box that the network does not
-trust at all, and for one that it fully trusts. The mean of both is nearer to people's outlines than
-either alone.
+SHAPE_SHARES = (0.3, 0.5)
+"""Share of the given shape, a polygon or the ellipse inside a box, in the log-odds around it: for a
+box that is not trusted at all, and for one that is fully trusted. The mean of shape and network is
+nearer to people's outlines than either alone.
 """
-ELLIPSE_STEEPNESS = 10.0
-"""How fast the ellipse's log-odds fall with the distance, in radii."""
+SHAPE_STEEPNESS = 10.0
+"""How fast the log-odds of the shape fall with the distance from its edge, in radii."""
 TRUST_FROM, FULL_TRUST = 0.55, 0.8
 """Overlap (intersection over union) of a given box with that of the outline which the network alone
 draws in it: where trust in the given box begins, and where it is complete. Readers' exact boxes
@@ -51,27 +51,33 @@ class NetworkOutliner:
         """SHA-256 of the weights; part of the key of a cached feature."""
         return tensors_digest(self.network.state_dict())
 
-    def trace(self, pixels: Grey, box: RealBox) -> Roi:
-        """Return the outline of the nodule that a box marks.
+    def trace(self, pixels: Grey, roi: Roi) -> Roi:
+        """Return the outline of the nodule that a box or a polygon marks.
 
-        A box that disagrees with what the network sees in it is moved towards the network's own
-        box first. Where the network finds none, the outline is the ellipse inside the box.
+        It lies between the given shape and what the network sees; a box is read as the ellipse
+        inside it. The network looks where the box is; a box that disagrees with what it sees there
+        is moved towards the network's own box first, and the shape then counts less. Where nothing
+        is found, the outline is the ellipse inside the box.
 
         Parameters
         ----------
         pixels : (height, width)
-        box : may be off by a third of its sides
+        roi : its sides may be off by a third
         """
         height, width = pixels.shape
+        box = roi.real_box
         window, network = self._around(pixels, box)
         alone = _outline(network, window, width=width, height=height)
         trust = _trust(box, alone.real_box) if alone else 1.0
         if alone and trust < 1:
             box = _between(alone.real_box, box, trust)
             window, network = self._around(pixels, box)
-        share = float(np.interp(trust, (0, 1), ELLIPSE_SHARES))
-        ellipse = _ellipse_log_odds(window.prompt(box))
-        log_odds = (1 - share) * network + share * ellipse
+        if roi.polygon:
+            shape = _polygon_log_odds(roi, window, width=width, height=height)
+        else:
+            shape = _ellipse_log_odds(window.prompt(box))
+        share = float(np.interp(trust, (0, 1), SHAPE_SHARES))
+        log_odds = (1 - share) * network + share * shape
         outline = _outline(log_odds, window, width=width, height=height)
         return outline or _ellipse(box, width=width, height=height)
 
@@ -154,7 +160,18 @@ def _largest_outline(inside: NDArray[np.bool_]) -> Roi | None:
 def _ellipse_log_odds(prompt: Array) -> Array:
     """Return the log-odds of the ellipse inside a box, 0 on the ellipse, from its prompt."""
     radius = 2 * (1 - prompt)
-    log_odds = ELLIPSE_STEEPNESS * (1 - radius)
+    log_odds = SHAPE_STEEPNESS * (1 - radius)
+    return np.asarray(np.clip(log_odds, -MAX_LOG_ODDS, MAX_LOG_ODDS), np.float32)
+
+
+def _polygon_log_odds(roi: Roi, window: Window, width: int, height: int) -> Array:
+    """Return the log-odds of a polygon, 0 on its edge, in the network's pixels."""
+    picture = Box(x=0, y=0, width=width, height=height)
+    inside = window.sample(roi.mask(picture).astype(np.float32)) >= 0.5
+    depth = cv2.distanceTransform(inside.astype(np.uint8), cv2.DIST_L2, 3)
+    distance = cv2.distanceTransform((~inside).astype(np.uint8), cv2.DIST_L2, 3)
+    radius = max((inside.sum() / np.pi) ** 0.5, 1.0)
+    log_odds = SHAPE_STEEPNESS * (depth - distance) / radius
     return np.asarray(np.clip(log_odds, -MAX_LOG_ODDS, MAX_LOG_ODDS), np.float32)
 
 

@@ -32,7 +32,7 @@ from shared.recipes.parts import (
     Svm,
     Tuning,
 )
-from shared.recipes.recipe import Recipe
+from shared.recipes.recipe import CONCATENATION_SIGN, Recipe
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -48,6 +48,8 @@ MAX_CONCATENATED_SETS = 6
 """As in L19. Seven sets would give 120 concatenations."""
 MAX_OUTLINED_PHANTOMS = 2000
 """They are held in memory."""
+MAX_LABELLERS_OUTLINES = 0.8
+"""In use nobody may have drawn an outline, so a model does not learn from people's alone."""
 MAX_SHOWN_CHARACTERS = 80
 
 
@@ -158,14 +160,16 @@ def _check_ranges(recipe: Recipe) -> None:
             "tuning.decays": (min(recipe.tuning.decays), 0, 1),
         }
     if recipe.outline:
-        with_box = recipe.outline.boxes + recipe.outline.loose_boxes
+        outline = recipe.outline
+        with_roi = outline.outlines + outline.boxes + outline.loose_boxes
         ranges |= {
             "outline.folds": (recipe.outline.folds, 2, 10),
             "outline.phantoms": (recipe.outline.phantoms, 0, MAX_OUTLINED_PHANTOMS),
             "outline.input_px": (recipe.outline.input_px, 64, 512),
+            "outline.outlines": (recipe.outline.outlines, 0, MAX_LABELLERS_OUTLINES),
             "outline.boxes": (recipe.outline.boxes, 0, 1),
             "outline.loose_boxes": (recipe.outline.loose_boxes, 0, 1),
-            "outline.boxes + outline.loose_boxes": (with_box, 0, 1),
+            "outline.outlines + outline.boxes + outline.loose_boxes": (with_roi, 0, 1),
         }
     for index, features in enumerate(recipe.features):
         if isinstance(features, HandcraftedFeatures):
@@ -181,8 +185,8 @@ def _check_ranges(recipe: Recipe) -> None:
     if recipe.phantoms:
         _check_positive("phantoms", recipe.phantoms, exempt=("momentum", "decay"))
     if recipe.outline:
-        exempt = ("boxes", "loose_boxes", "phantoms")
-        _check_positive("outline", recipe.outline, exempt=exempt)
+        shares = ("outlines", "boxes", "loose_boxes")
+        _check_positive("outline", recipe.outline, exempt=(*shares, "phantoms"))
     if recipe.tuning:
         exempt = ("momentum", "decays", "average")
         _check_positive("tuning", recipe.tuning, exempt=exempt)
@@ -216,8 +220,12 @@ def _check_consistency(recipe: Recipe) -> None:
     concatenated_names = set(chain.from_iterable(recipe.concatenations))
     _check_names("concatenations", concatenated_names, names)
     _check_names("study.concatenate", recipe.study.concatenate, names)
+    _check_concatenations(recipe)
     for index, classifier in enumerate(recipe.classifiers):
-        _check_names(f"classifiers[{index}].reads", classifier.reads, [*names, *ALL])
+        read_names = chain.from_iterable(
+            name.split(CONCATENATION_SIGN) for name in classifier.reads
+        )
+        _check_names(f"classifiers[{index}].reads", set(read_names), [*names, *ALL])
     labels = [recipe.label(component) for component in recipe.all_components()]
     if len(set(labels)) < len(labels) or len(set(names)) < len(names):
         raise RecipeInvalid(
@@ -230,7 +238,6 @@ def _check_consistency(recipe: Recipe) -> None:
     _check_members("fusion", recipe.fusion, labels)
     for ensemble in recipe.ensembles:
         _check_members(f"ensembles.{ensemble.name}", ensemble, labels)
-    _check_concatenations(recipe)
     _check_tuning(recipe)
 
 

@@ -124,13 +124,16 @@ class Svm:
     ----------
     gamma : in multiples of 1 / number of features; the features are standardised
     balanced : weight the classes inversely to their frequency
-    reads : names of the feature sets that the classifier is fitted on, or `all`
+    equal_sets : whether the sets of a concatenation count alike; else every column does
+    reads : names of the feature sets that the classifier is fitted on, or `all`; `a+b` is the
+        concatenation of these sets
     """
 
     kernel: tuple[Kernel, ...]
     C: tuple[float, ...]
     gamma: tuple[float, ...] = (1.0,)
     balanced: bool = False
+    equal_sets: bool = False
     reads: tuple[str, ...] = ALL
     kind: ClassifierKind = ClassifierKind.SVM
 
@@ -215,8 +218,9 @@ class OutlinePlan:
         pixels
     decoder : channels of the decoder from the finest scale on; deeper scales have as many as the
         last
-    boxes : share of the training images that are read with the exact box of the nodule
-    loose_boxes : share with a box whose sides are off by up to 30 %
+    outlines : share of the training images that are read with the labeller's own outline
+    boxes : share with SERA's outline from the exact box of the nodule
+    loose_boxes : share with SERA's outline from a box whose sides are off by up to 30 %
         The others are read without any ROI.
     """
 
@@ -230,8 +234,9 @@ class OutlinePlan:
     phantoms: int = 0
     input_px: int = 160
     decoder: tuple[int, ...] = (32, 64, 96)
-    boxes: float = 0.5
-    loose_boxes: float = 0.35
+    outlines: float = 0.5
+    boxes: float = 0.2
+    loose_boxes: float = 0.15
 
 
 @dataclass(frozen=True)

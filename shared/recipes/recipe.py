@@ -25,6 +25,8 @@ from shared.recipes.parts import (
     Validation,
 )
 
+CONCATENATION_SIGN = "+"
+"""Between the names of the feature sets of a concatenation, in labels and in `reads`."""
 MIN_MASKS = 40
 MIN_MASK_SHARE = 0.5
 """Number and share of masks in a data set from which an outline network is trained."""
@@ -73,19 +75,28 @@ class Recipe:
     def concatenation_classifiers(self, names: Sequence[str]) -> tuple[Classifier, ...]:
         """Return the classifiers for a concatenation of these feature sets.
 
-        They are the classifiers of the first set.
+        They are those that read it by its name, such as `a+b`; else the classifiers of the first
+        set.
         """
-        return tuple(
+        candidates = [
             classifier
             for classifier in self.classifiers
             if not isinstance(classifier, NetworkClassifier)
-            and reads_feature_set(classifier, names[0])
+        ]
+        joined = CONCATENATION_SIGN.join(names)
+        own = tuple(
+            classifier for classifier in candidates if joined in classifier.reads
+        )
+        return own or tuple(
+            classifier
+            for classifier in candidates
+            if reads_feature_set(classifier, names[0])
         )
 
     def label(self, component: ComponentSpec) -> str:
         """Return a component's name in `Fusion.members`, in metrics and in messages."""
         names = [self.features[index].name for index in component.feature_sets]
-        return f"{'+'.join(names)}/{component.classifier.kind}"
+        return f"{CONCATENATION_SIGN.join(names)}/{component.classifier.kind}"
 
     def select_components(self, labels: tuple[str, ...]) -> tuple[ComponentSpec, ...]:
         """Return the components with these labels: the members of a fusion or an ensemble.
@@ -186,7 +197,11 @@ class Recipe:
         """Return the classifiers of these feature sets, with `reads` reduced to these sets."""
         classifiers: list[Classifier] = []
         for classifier in self.classifiers:
-            reads = tuple(name for name in classifier.reads if name in (*names, *ALL))
+            reads = tuple(
+                name
+                for name in classifier.reads
+                if name in ALL or set(name.split(CONCATENATION_SIGN)) <= set(names)
+            )
             if reads:
                 classifiers.append(replace(classifier, reads=reads))
         return tuple(classifiers)

@@ -59,8 +59,8 @@ class Outliner(Protocol):
         """A hash of all that determines its outlines."""
         ...
 
-    def trace(self, pixels: NDArray[np.uint8], box: RealBox) -> Roi:
-        """Return the outline of the nodule that a box marks, on a picture (height, width)."""
+    def trace(self, pixels: NDArray[np.uint8], roi: Roi) -> Roi:
+        """Return the outline of the nodule that an ROI marks, on a picture (height, width)."""
         ...
 
     def propose(self, pixels: NDArray[np.uint8], region: Box) -> Sequence[RealBox]:
@@ -198,7 +198,7 @@ def _crop_unmarked(
             image, part, crop_box=part.box, findings=(NO_NODULE_FOUND,)
         )
         return replace(nodule, is_found=False)
-    traced = framing.outliner.trace(part.pixels, proposals[0])
+    traced = framing.outliner.trace(part.pixels, Roi(box=proposals[0]))
     roi = traced.shifted(right=part.box.x, down=part.box.y)
     findings: tuple[Finding, ...] = (NODULE_PROPOSED,)
     if len(proposals) > 1:
@@ -219,9 +219,8 @@ def _outlined(roi: Roi, part: _CleanedPart, framing: Framing) -> Roi:
     """Return the outline that is read for an ROI, in pixels of the image."""
     if framing.outliner is None:
         return roi
-    left, top, width, height = roi.real_box
-    box = (left - part.box.x, top - part.box.y, width, height)
-    traced = framing.outliner.trace(part.pixels, box)
+    in_part = roi.shifted(right=-part.box.x, down=-part.box.y)
+    traced = framing.outliner.trace(part.pixels, in_part)
     return traced.shifted(right=part.box.x, down=part.box.y)
 
 

@@ -1,6 +1,7 @@
 """SVM and random forest, fitted to give a score that rises with malignancy."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from typing import Any, Protocol
@@ -12,6 +13,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.svm import SVC
 
+from shared.learning.classifiers.kernels import set_weights
 from shared.recipes import (
     Classifier,
     ClassifierKind,
@@ -124,6 +126,7 @@ def fit_classifier(
     features: Table,
     malignant: Labels,
     seed: int,
+    set_widths: Sequence[int] = (),
 ) -> SvmScorer | ForestScorer | NetworkScorer:
     """Fit a classifier with one combination of settings.
 
@@ -132,11 +135,13 @@ def fit_classifier(
     settings : one of `grid_settings`
     features : (N, D) float32
     malignant : (N,) bool, both classes
+    set_widths : columns of each feature set, whose sum is D; by default there is one set
     """
     if isinstance(classifier, NetworkClassifier):
         return NetworkScorer()
     if isinstance(classifier, Svm):
-        return _fit_svm(classifier, settings, features, malignant)
+        widths = set_widths or (features.shape[1],)
+        return _fit_svm(classifier, settings, features, malignant, widths)
     forest = RandomForestClassifier(
         classifier.trees,
         min_samples_leaf=settings["min_leaf"],
@@ -159,15 +164,22 @@ def svm_options(settings: Settings, classifier: Svm) -> dict[str, Any]:
 
 
 def _fit_svm(
-    classifier: Svm, settings: Settings, features: Table, malignant: Labels
+    classifier: Svm,
+    settings: Settings,
+    features: Table,
+    malignant: Labels,
+    set_widths: Sequence[int],
 ) -> SvmScorer:
+    """Return an SVM whose scaler also gives each feature set its weight."""
     options = svm_options(settings, classifier)
     gamma = kernel_gamma(settings)
     if gamma is not None:
         options["gamma"] = gamma / features.shape[1]
-    pipeline = Pipeline([("standardise", StandardScaler()), ("svm", SVC(**options))])
-    pipeline.fit(features, malignant)
-    return SvmScorer(pipeline)
+    scaler = StandardScaler().fit(features)
+    weights = set_weights(set_widths, classifier.equal_sets)
+    scaler.scale_ /= np.sqrt(np.repeat(weights, set_widths))
+    svm = SVC(**options).fit(scaler.transform(features), malignant)
+    return SvmScorer(Pipeline([("standardise", scaler), ("svm", svm)]))
 
 
 def _class_weight(classifier: Svm | Forest) -> str | None:

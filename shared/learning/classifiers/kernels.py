@@ -1,4 +1,4 @@
-"""Kernel matrices of concatenated feature sets, computed from one Gram matrix of each set.
+"""Kernel matrices of several feature sets, computed from one Gram matrix of each set.
 
 The inner product of a concatenation is the sum of its parts' inner products, and the same holds for
 a squared distance. A linear kernel is therefore a sum, and an RBF kernel with one gamma a product.
@@ -82,19 +82,24 @@ class GramMatrices:
         )
 
     def training_kernel(
-        self, feature_sets: Sequence[int], gamma: float | None
+        self, feature_sets: Sequence[int], gamma: float | None, equal_sets: bool = False
     ) -> Matrix:
         """Return the kernel (n, n) within the training rows.
 
         Parameters
         ----------
         gamma : in multiples of 1 / width; None for the linear kernel
+        equal_sets : whether the sets count alike; else every column does
         """
-        return _kernel([self._training[index] for index in feature_sets], gamma)
+        grams = [self._training[index] for index in feature_sets]
+        return _kernel(grams, gamma, equal_sets)
 
-    def test_kernel(self, feature_sets: Sequence[int], gamma: float | None) -> Matrix:
+    def test_kernel(
+        self, feature_sets: Sequence[int], gamma: float | None, equal_sets: bool = False
+    ) -> Matrix:
         """Return the kernel (m, n) between the test rows and the training rows."""
-        return _kernel([self._test[index] for index in feature_sets], gamma)
+        grams = [self._test[index] for index in feature_sets]
+        return _kernel(grams, gamma, equal_sets)
 
     def _store(self, name: str, rows: Array, columns: Array) -> NDArray[np.float32]:
         """Return the inner products (len(rows), len(columns)), in a file."""
@@ -110,16 +115,33 @@ class GramMatrices:
         return products
 
 
-def _kernel(grams: Sequence[Gram], gamma: float | None) -> Matrix:
+def set_weights(widths: Sequence[int], equal_sets: bool) -> Matrix:
+    """Return the weight (K,) of the squared columns of each feature set.
+
+    With `equal_sets` each set has the same share of the squared distance, however many columns it
+    has, as in multiple factor analysis (Escofier and Pages 1994); the sum over all columns stays.
+    """
+    if not equal_sets:
+        return np.ones(len(widths))
+    return sum(widths) / (len(widths) * np.asarray(widths, np.float64))
+
+
+def _kernel(grams: Sequence[Gram], gamma: float | None, equal_sets: bool) -> Matrix:
     """Sum of the sets' inner products, or RBF of the sum of their squared distances."""
     count, columns = grams[0].products.shape
     kernel = np.empty((count, columns))
-    width = sum(gram.width for gram in grams)
+    widths = [gram.width for gram in grams]
+    width = sum(widths)
+    weights = set_weights(widths, equal_sets)
     for block in _blocks(count, 8 * columns):
-        values = sum(gram.products[block].astype(np.float64) for gram in grams)
+        values = sum(
+            weight * gram.products[block].astype(np.float64)
+            for weight, gram in zip(weights, grams, strict=True)
+        )
         if gamma is not None:
             squares = sum(
-                gram.row_squares[block, None] + gram.training_squares for gram in grams
+                weight * (gram.row_squares[block, None] + gram.training_squares)
+                for weight, gram in zip(weights, grams, strict=True)
             )
             distances = np.maximum(squares - 2 * values, 0)
             values = np.exp(distances * (-gamma / width))

@@ -291,7 +291,9 @@ class FoldEvaluator:
         """
         areas: dict[int, float] = {}
         for gamma in dict.fromkeys(map(kernel_gamma, grid)):
-            kernel = self._grams(feature_sets).training_kernel(feature_sets, gamma)
+            kernel = self._grams(feature_sets).training_kernel(
+                feature_sets, gamma, classifier.equal_sets
+            )
             for index, settings in enumerate(grid):
                 if kernel_gamma(settings) == gamma:
                     areas[index] = self._inner_area(kernel, settings, classifier)
@@ -317,13 +319,13 @@ class FoldEvaluator:
         grams = self._grams(feature_sets)
         gamma = kernel_gamma(settings)
         svm = _fit_on_kernel(
-            grams.training_kernel(feature_sets, gamma),
+            grams.training_kernel(feature_sets, gamma, classifier.equal_sets),
             rows=np.arange(len(self.fold.training)),
             malignant=self._training_labels,
             settings=settings,
             classifier=classifier,
         )
-        test_kernel = grams.test_kernel(feature_sets, gamma)
+        test_kernel = grams.test_kernel(feature_sets, gamma, classifier.equal_sets)
         scores: Scores = svm.decision_function(test_kernel)
         return scores
 

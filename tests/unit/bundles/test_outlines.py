@@ -10,6 +10,7 @@ from shared.bundles import load, save
 from shared.bundles.errors import BundleUnreadable, OutlinesNotReproduced
 from shared.bundles.loading import load_contents, read_folder
 from shared.bundles.manifest import MANIFEST_FILE, FileEntry, Manifest, sha256
+from shared.imaging import Roi
 from shared.outlines import NetworkOutliner, OutlineNetwork, pack_network
 from shared.recipes import OutlinePlan
 
@@ -45,7 +46,7 @@ def test_a_loaded_model_outlines_as_the_saved_one(contents, outlined, tmp_path):
     bundle = load(folder)
     assert bundle.framing.outliner.digest == outlined.outliner.digest
     pixels = np.random.default_rng(0).integers(0, 255, (90, 120), dtype=np.uint8)
-    box = (30.0, 20.0, 40.0, 40.0)
+    box = Roi(box=(30.0, 20.0, 40.0, 40.0))
     assert bundle.framing.outliner.trace(pixels, box) == outlined.outliner.trace(
         pixels, box
     )

@@ -33,7 +33,7 @@ def mean_dice(outliner, examples, share: float, read_box) -> float:
 
 
 def traced(outliner, example, box):
-    return outliner.trace(example.pixels, box).mask(WHOLE)
+    return outliner.trace(example.pixels, Roi(box=box)).mask(WHOLE)
 
 
 def test_it_finds_the_edge_that_a_loose_box_misses(outliner, unseen):
@@ -76,7 +76,7 @@ def test_a_box_that_is_off_is_moved_to_what_is_seen(shift):
     pixels = bright((60, 64, 24, 18))
     outliner = NetworkOutliner(Brightness(log_odds=3))
     box = loosen_box(mask_box(pixels > 0), np.full(4, shift))
-    assert dice(outliner.trace(pixels, box).mask(WHOLE), pixels > 0) > 0.95
+    assert dice(outliner.trace(pixels, Roi(box=box)).mask(WHOLE), pixels > 0) > 0.95
 
 
 def test_the_largest_nodule_is_proposed_first():
@@ -97,15 +97,28 @@ def test_proposals_are_few():
     assert len(proposals_on(*grid)) == MAX_PROPOSALS
 
 
+def test_an_outline_is_read_between_the_polygon_and_what_is_seen():
+    pixels = bright((60, 64, 24, 18))
+    outliner = NetworkOutliner(Brightness(log_odds=3))
+    box = mask_box(pixels > 0)
+    left, top, width, height = box
+    corners = ((left, top), (left + width, top), (left, top + height))
+    triangle = Roi(polygon=corners)
+    read = outliner.trace(pixels, triangle).mask(WHOLE)
+    from_box = outliner.trace(pixels, Roi(box=box)).mask(WHOLE)
+    drawn = triangle.mask(WHOLE)
+    assert dice(from_box, drawn) < dice(read, drawn) < 0.99
+
+
 def test_a_box_always_has_an_outline(outliner):
     empty = np.zeros((SIZE_PX, SIZE_PX), np.uint8)
-    roi = outliner.trace(empty, (40.0, 50.0, 30.0, 20.0))
+    roi = outliner.trace(empty, Roi(box=(40.0, 50.0, 30.0, 20.0)))
     assert roi.polygon is not None
     assert WHOLE.contains(roi.bounds)
 
 
 def test_an_outline_stays_inside_the_picture(outliner, unseen):
-    roi = outliner.trace(unseen[0].pixels, (-30.0, -20.0, 90.0, 80.0))
+    roi = outliner.trace(unseen[0].pixels, Roi(box=(-30.0, -20.0, 90.0, 80.0)))
     assert WHOLE.contains(roi.bounds)
 
 

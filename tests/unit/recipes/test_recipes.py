@@ -52,10 +52,10 @@ def test_light_has_two_networks_and_handcrafted_features():
         "handcrafted",
     ]
     assert labels(light, light.fusion.members) == [
-        "squeezenet/svm",
-        "mobilenet_v2/svm",
-        "handcrafted/svm",
         "handcrafted/forest",
+        "squeezenet+mobilenet_v2+handcrafted/svm",
+        "mobilenet_v2+handcrafted/svm",
+        "squeezenet+mobilenet_v2/svm",
     ]
 
 
@@ -111,7 +111,11 @@ def test_every_feature_set_of_a_recipe_that_ships_has_a_component():
         if recipe.fusion.members == ("all",):
             assert recipe.all_components()
             continue
-        member_sets = {member.rpartition("/")[0] for member in recipe.fusion.members}
+        member_sets = {
+            name
+            for member in recipe.fusion.members
+            for name in member.rpartition("/")[0].split("+")
+        }
         assert member_sets == {features.name for features in recipe.features}
 
 
@@ -165,7 +169,8 @@ def change(table, path, value):
         (("features", 0, "root"), "yes", r"features\[0\].root"),
         (("features", 0, "tuning"), "melt", r"features\[0\].tuning"),
         (("features", 0, "tuning"), "phantoms", "phantoms"),
-        (("features", 2, "label"), "squeezenet", r"classifiers\[2\].reads"),
+        (("features", 2, "label"), "squeezenet", "concatenations"),
+        (("classifiers", 1, "reads"), ["handcrafted+vgg19"], r"classifiers\[1\].reads"),
         (("features", 0, "tuning"), "fine-tune", "tuning"),
         (("features", 2, "levels"), 1, r"features\[2\].levels"),
         (("features", 2, "levels"), 257, r"features\[2\].levels"),
@@ -174,10 +179,12 @@ def change(table, path, value):
         (("features", 2, "distance"), 1.5, r"features\[2\].distance"),
         (("classifiers", 0, "kind"), "perceptron", r"classifiers\[0\].kind"),
         (("classifiers", 0, "C"), [0], r"classifiers\[0\].C"),
-        (("classifiers", 3, "trees"), 10.5, r"classifiers\[3\].trees"),
+        (("classifiers", 1, "trees"), 10.5, r"classifiers\[1\].trees"),
         (("classifiers", 0, "reads"), ["vgg19"], r"classifiers\[0\].reads"),
-        (("concatenations",), [["squeezenet", "squeezenet"]], r"concatenations\[0\]"),
-        (("concatenations",), [["squeezenet", "vgg19"]], "concatenations"),
+        (("concatenations", 0), ["squeezenet", "squeezenet"], r"concatenations\[0\]"),
+        (("concatenations", 0), ["squeezenet", "vgg19"], "concatenations"),
+        (("outline", "outlines"), 0.9, "outline.outlines"),
+        (("outline", "boxes"), 0.6, "outline.outlines . outline.boxes . .*"),
         (("study", "concatenate"), ["handcrafted"], "study.concatenate"),
         (
             ("ensembles",),
@@ -235,9 +242,8 @@ def test_a_recipe_can_be_reduced_to_some_of_its_feature_sets():
     light = load_recipe("light")
     reduced = light.with_feature_sets(["mobilenet_v2", "handcrafted"])
     assert labels(reduced, reduced.fusion.members) == [
-        "mobilenet_v2/svm",
-        "handcrafted/svm",
         "handcrafted/forest",
+        "mobilenet_v2+handcrafted/svm",
     ]
     assert read_recipe(json.loads(json.dumps(reduced.as_table()))) == reduced
 
@@ -245,14 +251,18 @@ def test_a_recipe_can_be_reduced_to_some_of_its_feature_sets():
 def test_a_concatenation_of_feature_sets_is_a_component_of_its_own():
     table = {
         **load_recipe("light").as_table(),
-        "concatenations": [["mobilenet_v2", "handcrafted"]],
+        "concatenations": [
+            ["mobilenet_v2", "handcrafted"],
+            ["handcrafted", "squeezenet"],
+        ],
     }
-    recipe = read_recipe(
-        table | {"fusion": {"members": ["mobilenet_v2+handcrafted/svm"]}}
-    )
-    ((feature_sets, classifier),) = recipe.select_components(recipe.fusion.members)
-    assert feature_sets == (1, 2)
-    assert classifier.reads == ("mobilenet_v2",)
+    members = ["mobilenet_v2+handcrafted/svm", "handcrafted+squeezenet/svm"]
+    recipe = read_recipe(table | {"fusion": {"members": members}})
+    own, of_first = recipe.select_components(recipe.fusion.members)
+    assert own.feature_sets == (1, 2)
+    assert "mobilenet_v2+handcrafted" in own.classifier.reads
+    assert of_first.feature_sets == (2, 0)
+    assert "handcrafted" in of_first.classifier.reads
 
 
 def test_two_feature_sets_of_one_name_are_refused():

@@ -222,9 +222,9 @@ class FixedOutliner:
         self.proposals = proposals
         self.boxes: list[tuple[float, ...]] = []
 
-    def trace(self, pixels, box):
-        self.boxes.append(box)
-        x, y, width, height = box
+    def trace(self, pixels, roi):
+        self.boxes.append(roi.real_box)
+        x, y, width, height = roi.real_box
         return Roi(polygon=((x, y), (x + width - 1, y), (x, y + height - 1)))
 
     def propose(self, pixels, region):

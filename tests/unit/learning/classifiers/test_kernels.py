@@ -82,3 +82,23 @@ def test_a_kernel_is_computed_in_blocks_so_that_only_one_matrix_is_in_memory(
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     assert kernel.nbytes <= peak < kernel.nbytes + 16 * 2**18
+
+
+@pytest.mark.parametrize("gamma", [None, 0.5])
+def test_equal_sets_count_alike_however_wide_they_are(
+    grams, feature_sets, concatenation, gamma
+):
+    widths = [features.shape[1] for features in feature_sets]
+    width = sum(widths)
+    scales = np.sqrt(np.repeat([width / (2 * part) for part in widths], widths))
+    weighted = concatenation * scales
+    kernel = grams.test_kernel((0, 1), gamma, equal_sets=True)
+    expected = weighted[40:] @ weighted[:40].T
+    if gamma is not None:
+        expected = rbf_kernel(weighted[40:], weighted[:40], gamma=gamma / width)
+    np.testing.assert_allclose(kernel, expected, rtol=1e-4, atol=1e-4)
+    for part in ((0,), (1,)):
+        np.testing.assert_allclose(
+            grams.training_kernel(part, gamma, equal_sets=True),
+            grams.training_kernel(part, gamma),
+        )
