@@ -29,11 +29,12 @@ import { t } from "./words.js";
  *   outlines?: Outline[],
  *   onChange?: (change: Change) => void,
  *   onOutlineAt?: (point: Point) => Promise<Point[] | null>,
- *   onMap?: () => void,
+ *   onMap?: () => unknown,
  * }} Options
  *   label: what the image is, for screen readers; outlines: drawn over the image and switched off together; onChange:
  *   called after each edit by the reader; onOutlineAt: the outline of the nodule at a point, or null, for the tool
- *   `click`; onMap: called when the reader asks for the map while there is none
+ *   `click`; onMap: called when the reader
+ *   asks for the map, or no longer wants it
  */
 
 /** @type {Marks} */
@@ -304,18 +305,14 @@ export class Viewer {
     return this.redraw();
   }
 
-  toggleMap() {
-    if (!this.map && !this.options.onMap) return false;
-    if (!this.map) return this.options.onMap?.();
-    this.showsMap = !this.showsMap;
-    this.say(t(this.showsMap ? "viewer.said.map_on" : "viewer.said.map_off"));
-    return this.redraw();
-  }
+  toggleMap() { return this.options.onMap ? this.options.onMap() : false; }
 
+  // `isOpen`: whether the map is asked for; there may be none yet.
   /** @param {ExplanationMap | null} map */
-  setMap(map) {
+  setMap(map, isOpen = map !== null) {
+    if (isOpen !== this.showsMap) this.say(t(isOpen ? "viewer.said.map_on" : "viewer.said.map_off"));
     this.map = map;
-    this.showsMap = map !== null;
+    this.showsMap = isOpen;
     this.redraw();
   }
 
@@ -383,7 +380,7 @@ export class Viewer {
 
   /** @param {CanvasRenderingContext2D} pen */
   drawLayers(pen) {
-    if (this.map && this.showsMap) drawMap(pen, this.viewport, this.map);
+    if (this.map) drawMap(pen, this.viewport, this.map);
     if (this.showsOutlines) for (const { points, style } of this.outlines) drawOutline(pen, this.viewport, points, style);
   }
 
