@@ -1,4 +1,9 @@
-"""The page of a result with the names of real recipes: nothing overlaps, nothing scrolls sideways."""
+"""The page of a result with the names of real recipes: all in sight on a desk, nothing overlaps and
+nothing scrolls sideways on any screen.
+"""
+
+import json
+from itertools import product
 
 import pytest
 from playwright.sync_api import Page, expect
@@ -10,12 +15,42 @@ from shared.guidelines import DESCRIPTORS_EXAMPLE
 from tests.browser.recipe_results import RECIPES, WARNINGS, finish_case, recipe_result
 from tests.support.builders import png
 
-import json
-
 HOSPITAL = "widths"
-STRANGE = Finding("out-of-distribution", "Unlike the training images.")
 ROI = '{"box": [36, 24, 72, 80]}'
 WIDTHS = (320, 390, 768, 1440, 1920)
+DESK = {"width": 1440, "height": 900}
+STRANGE = Finding("out-of-distribution", "Unlike the training images.")
+OVERLAPS = """
+() => {
+  // Elements with text of their own, and pictures, that share more than a pixel of the page.
+  const hasText = (element) => [...element.childNodes].some((node) => node.nodeType === Node.TEXT_NODE && node.textContent.trim());
+  const visible = (element) => element.checkVisibility({ opacityProperty: true, visibilityProperty: true }) && !element.closest(".visually-hidden, .skip, [popover], svg, dialog");
+  const elements = [...document.querySelectorAll("#case *, header *, footer *")].filter((element) => (hasText(element) || element.matches(".viewer, svg.scale, button")) && visible(element));
+  const boxes = elements.map((element) => {
+    const range = document.createRange();
+    range.selectNodeContents(element);
+    const box = element.matches(".viewer, svg.scale, button, a.button") ? element.getBoundingClientRect() : range.getBoundingClientRect();
+    return { element, box };
+  }).filter(({ box }) => box.width > 0 && box.height > 0);
+  const found = [];
+  for (const [index, first] of boxes.entries()) {
+    for (const second of boxes.slice(index + 1)) {
+      if (first.element.contains(second.element) || second.element.contains(first.element)) continue;
+      const wide = Math.min(first.box.right, second.box.right) - Math.max(first.box.left, second.box.left);
+      const high = Math.min(first.box.bottom, second.box.bottom) - Math.max(first.box.top, second.box.top);
+      const isInline = [first, second].every(({ element }) => getComputedStyle(element).display === "inline");
+      if (wide > 1.5 && high > 4 && !isInline) found.push([first.element.outerHTML.slice(0, 90), second.element.outerHTML.slice(0, 90), wide, high]);
+    }
+  }
+  return found;
+}
+"""
+BEYOND = """
+() => [...document.querySelectorAll("#case *")]
+  .filter((element) => element.checkVisibility() && !element.closest(".visually-hidden, svg, [popover], dialog"))
+  .filter((element) => element.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
+  .map((element) => element.outerHTML.slice(0, 90))
+"""
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +58,10 @@ def paths(stage, stack_ledger) -> dict[str, str]:
     """The paths of the pages of cases, by recipe and `refer`."""
     sender = stage.hospital(HOSPITAL)
     answers = {name: recipe_result(name) for name in RECIPES}
-    answers["refer"] = recipe_result("light", decision=Verdict.REFER, warnings=(STRANGE, *WARNINGS))
+    answers["refer"] = recipe_result(
+        "light", decision=Verdict.REFER, warnings=(STRANGE, *WARNINGS)
+    )
+    described = json.dumps(DESCRIPTORS_EXAMPLE)
     return {
         name: "/cases/"
         + finish_case(
@@ -34,28 +72,101 @@ def paths(stage, stack_ledger) -> dict[str, str]:
             png(60 + number),
             roi=ROI,
             external_id=f"2026-{number}-{name}",
-            descriptors=json.dumps(DESCRIPTORS_EXAMPLE) if name == "light" else None,
+            descriptors=described if name in ("light", "refer") else None,
         )
         for number, (name, answer) in enumerate(answers.items())
     }
 
 
-def test_look(open_page, paths, screenshot):
+def open_all(page: Page) -> None:
+    page.evaluate(
+        "() => { for (const part of document.querySelectorAll('details')) part.open = true; }"
+    )
+
+
+@pytest.mark.parametrize(("language", "dark"), product(("en", "ko"), (False, True)))
+def test_nothing_overlaps_or_scrolls_sideways_on_any_screen(
+    open_page, paths, screenshot, assert_accessible, language, dark
+):
+    page = open_page(
+        Role.SUBMITTER, HOSPITAL, language=language, dark=dark, path=paths["light"]
+    )
     for name, path in paths.items():
-        page = open_page(Role.SUBMITTER, HOSPITAL, path=path)
-        page.set_viewport_size({"width": 1440, "height": 900})
+        page.goto(path)
         expect(page.locator("#picture.is-ready")).to_be_visible()
-        page.wait_for_timeout(400)
-        screenshot(page, f"look-{name}-1440")
-        page.close()
-    page = open_page(Role.SUBMITTER, HOSPITAL, path=paths["light"], language="ko", dark=True)
-    page.set_viewport_size({"width": 1440, "height": 900})
-    page.wait_for_timeout(600)
-    screenshot(page, "look-light-ko-dark")
-    page.locator("#details summary").click()
-    screenshot(page, "look-light-ko-dark-open", full=True)
-    page = open_page(Role.SUBMITTER, HOSPITAL, path=paths["light"], phone=True)
-    page.wait_for_timeout(600)
-    screenshot(page, "look-light-phone")
-    page.locator("#details summary").click()
-    screenshot(page, "look-light-phone-full", full=True)
+        for width in WIDTHS:
+            page.set_viewport_size({"width": width, "height": 900})
+            page.wait_for_timeout(100)
+            place = f"{name} at {width} px"
+            if name in ("light", "refer"):
+                theme = "dark" if dark else "light"
+                screenshot(page, f"result-{name}-{width}-{language}-{theme}")
+            for _ in ("folded", "open"):
+                sideways = page.evaluate("document.documentElement.scrollWidth")
+                assert sideways <= width, place
+                assert page.evaluate(BEYOND) == [], place
+                assert page.evaluate(OVERLAPS) == [], place
+                open_all(page)
+        assert_accessible(page)
+
+
+@pytest.mark.parametrize("language", ["en", "ko"])
+@pytest.mark.parametrize("name", [*RECIPES, "refer"])
+def test_a_desk_shows_the_result_without_scrolling(open_page, paths, name, language):
+    page = open_page(Role.SUBMITTER, HOSPITAL, language=language, path=paths[name])
+    page.set_viewport_size(DESK)
+    expect(page.locator("#picture.is-ready")).to_be_visible()
+    for part in ("#decision", "#picture", "#pdf", "#copy-text", "#details > summary"):
+        box = page.locator(part).bounding_box()
+        assert box["y"] >= 0, part
+        assert box["y"] + box["height"] <= DESK["height"], part
+    viewer = page.locator("#picture").bounding_box()
+    assert 0.55 <= viewer["width"] / DESK["width"] <= 0.62
+
+
+def test_a_referral_takes_the_place_of_the_advice_and_says_why(open_page, paths):
+    page = open_page(Role.READER, HOSPITAL, path=paths["refer"])
+    expect(page.locator("#decision strong")).to_have_text(
+        "No answer: a radiologist should read this image"
+    )
+    expect(page.locator("#fna")).to_have_count(0)
+    expect(page.locator("#reasons")).to_contain_text("unlike those the model")
+    expect(page.locator("#risk")).to_be_hidden()
+
+
+def test_a_remark_is_a_chip_that_opens(open_page, paths):
+    page = open_page(Role.READER, HOSPITAL, path=paths["light"])
+    chip = page.get_by_role("button", name="Size differs")
+    says = page.get_by_text("the nodule measures 11.2 mm", exact=False).first
+    expect(says).to_be_hidden()
+    chip.press("Enter")
+    expect(says).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(says).to_be_hidden()
+
+
+def test_the_outlines_are_switched_off_and_on(open_page, paths):
+    page = open_page(Role.READER, HOSPITAL, path=paths["light"])
+    button = page.locator("[data-tool=outlines]")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    canvas = page.locator(".viewer-stage canvas")
+    with_outlines = canvas.screenshot()
+    button.click()
+    expect(button).to_have_attribute("aria-pressed", "false")
+    assert canvas.screenshot() != with_outlines
+
+
+def test_the_page_is_small(open_page, paths):
+    page = open_page(Role.READER, HOSPITAL)
+    sizes: list[int] = []
+    page.on(
+        "response",
+        lambda response: (
+            sizes.append(response.request.sizes()["responseBodySize"])
+            if not response.url.endswith(".png")
+            else None
+        ),
+    )
+    page.goto(paths["light"])
+    expect(page.locator("#picture.is-ready")).to_be_visible()
+    assert sum(sizes) < 200_000

@@ -27,7 +27,7 @@ export class Frames {
     this.play = make("button", { type: "button" });
     this.label = make("output");
     this.element = make("div", { className: "viewer-frames", hidden: true }, this.play, this.scrubber, this.label);
-    this.scrubber.addEventListener("input", () => { this.stop(); this.show(Number(this.scrubber.value)); });
+    this.scrubber.addEventListener("input", () => this.scrubTo(Number(this.scrubber.value)));
     this.play.addEventListener("click", () => this.togglePlay());
   }
 
@@ -39,6 +39,12 @@ export class Frames {
     this.scrubber.max = String(count);
     this.element.hidden = count < 2;
     this.update();
+  }
+
+  /** @param {number} frame */
+  scrubTo(frame) {
+    this.stop();
+    this.show(frame);
   }
 
   step(frames) {

@@ -75,8 +75,7 @@ export class PointerInput {
     const before = spread([...this.down.values()]);
     this.down.set(pointerId, at);
     const after = spread([...this.down.values()]);
-    this.viewer.pan(after.middle[0] - before.middle[0], after.middle[1] - before.middle[1]);
-    if (before.length > 0) this.viewer.zoomBy(after.length / before.length, after.middle);
+    this.viewer.pinch(before, after);
   }
 
   release(event) {
@@ -105,7 +104,9 @@ export class PointerInput {
   }
 }
 
-/** @param {Point[]} points @returns {{middle: Point, length: number}} */
+/** @typedef {{middle: Point, length: number}} Spread */
+
+/** @param {Point[]} points @returns {Spread} */
 function spread([[x1, y1], [x2, y2]]) {
   return { middle: [(x1 + x2) / 2, (y1 + y2) / 2], length: Math.hypot(x2 - x1, y2 - y1) };
 }

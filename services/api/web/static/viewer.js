@@ -161,6 +161,14 @@ export class Viewer {
     this.changedView();
   }
 
+  // What was under two fingers stays under them.
+  /** @param {import("./viewer-input.js").Spread} before @param {import("./viewer-input.js").Spread} after */
+  pinch(before, after) {
+    this.viewport.panBy(after.middle[0] - before.middle[0], after.middle[1] - before.middle[1]);
+    if (before.length > 0) this.viewport.zoomBy(after.length / before.length, after.middle);
+    this.changedView(true);
+  }
+
   /** @param {Point} at */
   toggleFit(at) {
     if (this.toolName !== "move" || !this.isReady) return;
