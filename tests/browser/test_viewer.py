@@ -38,7 +38,7 @@ def test_the_mouse_zooms_at_the_pointer_moves_and_changes_the_greys(mount):
     x, y = viewer.screen(120, 90)
     viewer.page.mouse.move(x, y)
     viewer.page.mouse.wheel(0, -400)
-    viewer.page.wait_for_function(f"viewer.viewport.scale > {fitted} * 1.2")
+    viewer.wait_until(f"viewport.scale > {fitted} * 1.2")
     assert viewer.screen(120, 90) == pytest.approx((x, y), abs=0.6)
 
     before = viewer.screen(0, 0)
@@ -170,7 +170,7 @@ def test_every_tool_works_by_keyboard(mount):
     viewer.press("c", "Enter")
     ((start, end),) = viewer.get("marks.calipers")
     viewer.press("ArrowRight", "Enter", "ArrowLeft", "a")
-    (first, second) = viewer.get("marks.calipers")
+    (first, _) = viewer.get("marks.calipers")
     assert first[1][0] > end[0]
     assert first[0][0] < start[0]
     viewer.press("Delete", "Delete")
@@ -179,7 +179,7 @@ def test_every_tool_works_by_keyboard(mount):
     viewer.press(*["Shift+ArrowDown"] * 3, "Enter", "Enter")
     assert len(viewer.get("marks.polygon")) == 3
     viewer.press("k", *["Shift+ArrowLeft"] * 8, "Enter")
-    page.wait_for_function("viewer.marks.proposal !== null")
+    viewer.wait_until("marks.proposal !== null")
     viewer.press("y")
     assert viewer.get("marks.polygon") == PROPOSAL
 
@@ -265,13 +265,13 @@ def test_frames_are_scrubbed_stepped_and_played(mount):
     scrubber.focus()
     page.keyboard.press("ArrowRight")
     expect(page.locator(".viewer-frames output")).to_have_text("Frame 2 of 5")
-    page.wait_for_function("viewer.frame === 2")
+    viewer.wait_until("frame === 2")
     assert viewer.grey(20, 20) == 80
     viewer.press("ArrowRight", ".")
-    page.wait_for_function("viewer.frame === 4")
+    viewer.wait_until("frame === 4")
     viewer.press(",", "ArrowLeft", "ArrowLeft", "ArrowLeft")
-    page.wait_for_function("viewer.frame === 5")
+    viewer.wait_until("frame === 5")
     page.get_by_role("button", name="Play the loop").click()
-    page.wait_for_function("viewer.frame === 3")
+    viewer.wait_until("frame === 3")
     page.get_by_role("button", name="Stop").click()
     assert viewer.get("frames.isPlaying") is False

@@ -76,7 +76,7 @@ def test_the_plain_window_changes_nothing_and_others_follow_dicom(run):
           const narrow = [...greyTable({ window: 101, level: 100.5, isInverted: false })];
           const inverted = [...greyTable({ window: 256, level: 128, isInverted: true })];
           const pixels = new ImageData(new Uint8ClampedArray([10, 20, 30, 99]), 1, 1);
-          return { plain, narrow, inverted, mapped: [...mapGreys(pixels, greyTable({ window: 256, level: 128, isInverted: true })).data] };
+          return { plain, narrow, inverted, mapped: [...mapGreys(pixels, inverted).data] };
         }""",
         "grey-levels",
     )
@@ -92,7 +92,8 @@ def test_boxes_stay_inside_and_lengths_are_measured_in_the_calibrated_area_only(
     result = run(
         """({ boxInside, boxBetween, lengthMm, edgeAt, nearest, simplified, outlineOf }) => {
           const calibration = { rowMm: 0.2, columnMm: 0.1, box: [0, 0, 100, 100] };
-          const circle = Array.from({ length: 200 }, (_, i) => [50 + 40 * Math.cos(i * Math.PI / 100), 50 + 40 * Math.sin(i * Math.PI / 100)]);
+          const angles = Array.from({ length: 200 }, (_, step) => (step * Math.PI) / 100);
+          const circle = angles.map((angle) => [50 + 40 * Math.cos(angle), 50 + 40 * Math.sin(angle)]);
           return {
             box: boxInside([-5, 90, 50, 2], 100, 100),
             between: boxBetween([30, 10], [10, 40]),

@@ -1,5 +1,6 @@
 """A page with a viewer of its own that has every tool, to be driven by mouse, touch and keys."""
 
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -8,6 +9,7 @@ from playwright.sync_api import CDPSession, Locator, Page
 
 from services.api.web.files import STATIC_URL
 
+TIMEOUT_S = 60.0
 WIDTH, HEIGHT = 400, 300
 """The size of the image in pixels."""
 CALIBRATION = {"rowMm": 0.2, "columnMm": 0.1, "box": [0, 0, 400, 250]}
@@ -75,6 +77,15 @@ class ViewerPage:
         """The value of an expression of the viewer, e.g. `marks.box`."""
         return self.page.evaluate(f"() => window.viewer.{expression}")
 
+    def wait_until(self, condition: str) -> None:
+        """Wait until a condition of the viewer holds. The page's policy forbids `eval`, with which
+        Playwright waits for a text.
+        """
+        deadline = time.monotonic() + TIMEOUT_S
+        while not self.get(condition):
+            assert time.monotonic() < deadline, condition
+            self.page.wait_for_timeout(50)
+
     def screen(self, x: float, y: float) -> tuple[float, float]:
         """The place of an image point on the page."""
         left, top = self.get(f"viewport.toScreen([{x}, {y}])")
@@ -125,7 +136,11 @@ class Fingers:
     def of(cls, page: Page) -> "Fingers":
         return cls(page.context.new_cdp_session(page))
 
-    def move(self, paths: list[list[tuple[float, float]]], between: Callable[[], None] | None = None) -> None:
+    def move(
+        self,
+        paths: list[list[tuple[float, float]]],
+        between: Callable[[], None] | None = None,
+    ) -> None:
         """Move a finger along each path at once. `between` is called before they are lifted."""
         for step in range(len(paths[0])):
             points = [

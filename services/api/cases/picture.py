@@ -102,9 +102,7 @@ def calibration_text(image: UltrasoundImage, case: Case) -> str | None:
     if spacing is None:
         return None
     row_mm, column_mm = spacing
-    return (
-        f"{row_mm:.9g} {column_mm:.9g} {area.x} {area.y} {area.width} {area.height}"
-    )
+    return f"{row_mm:.9g} {column_mm:.9g} {area.x} {area.y} {area.width} {area.height}"
 
 
 def _area(image: UltrasoundImage, case: Case) -> Box | None:

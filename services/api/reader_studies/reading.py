@@ -72,9 +72,7 @@ class ReadingService:
         """
         case = self._session.readings.case(self._reader(), case_id)
         self._session.transaction.commit()
-        return case_png_response(
-            self._dependencies, case, self._session.hospital_id
-        )
+        return case_png_response(self._dependencies, case, self._session.hospital_id)
 
     def store(self, new: NewReadingView) -> OwnReading:
         reader = self._reader()

@@ -154,13 +154,17 @@ def risk_text(translate: Translate, statement: Statement) -> str:
         return ""
     if statement.risk_interval is None:
         return risk_percent(statement.risk)
-    return f"{risk_percent(statement.risk)} {interval(translate, statement.risk_interval)}"
+    return (
+        f"{risk_percent(statement.risk)} {interval(translate, statement.risk_interval)}"
+    )
 
 
 def interval(translate: Translate, ends: tuple[float, float]) -> str:
     """Return an interval of the risk in brackets."""
     low, high = ends
-    return translate("common.risk_interval", low=risk_percent(low), high=risk_percent(high))
+    return translate(
+        "common.risk_interval", low=risk_percent(low), high=risk_percent(high)
+    )
 
 
 def interval_sentence(translate: Translate, result: Result) -> str:

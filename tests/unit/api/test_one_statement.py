@@ -94,9 +94,7 @@ def test_no_screen_calls_a_nodule_benign_or_shows_good_news(screen, language):
         assert BENIGN[language] not in shown(screen, answer, language).lower()
         html = SCREENS[screen](answer, language)
         badges = re.findall(r'class="(?:badge|decision) (\w+)', html)
-        assert (
-            set(badges) - {"good"} == {statement_of(answer).tone} or screen in TEXTS
-        )
+        assert set(badges) - {"good"} == {statement_of(answer).tone} or screen in TEXTS
         assert "good" not in badges or screen == "worklist"
 
 
@@ -209,7 +207,9 @@ def test_a_prevalence_that_the_hospital_has_not_set_is_called_an_assumption(
 def test_the_withheld_figures_of_a_referred_case_are_folded_away_on_its_page():
     for answer in REFERRED:
         page = case_page(answer, Language.ENGLISH)
-        (withheld,) = re.findall(r'<details id="withheld".*?</details>', page, re.DOTALL)
+        (withheld,) = re.findall(
+            r'<details id="withheld".*?</details>', page, re.DOTALL
+        )
         assert "open" not in withheld[: withheld.index(">")]
         assert risk_percent(answer.risk) in Markup(withheld).unescape()
         elsewhere = Markup(page.replace(withheld, "")).unescape()

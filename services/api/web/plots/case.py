@@ -145,9 +145,7 @@ def _interval(scale: RiskScale, interval: tuple[float, float]) -> str:
     """A beam with an end stop on each side, in the lower part of the bar."""
     low, high = (scale.x(end) for end in interval)
     y = TOP + BAR_HEIGHT - 9
-    return (
-        f'<path class="interval" d="M{low} {y - 4}v8M{high} {y - 4}v8M{low} {y}H{high}"/>'
-    )
+    return f'<path class="interval" d="M{low} {y - 4}v8M{high} {y - 4}v8M{low} {y}H{high}"/>'
 
 
 def _risk_mark(x: float) -> str:

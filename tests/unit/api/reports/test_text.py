@@ -109,7 +109,9 @@ def test_the_readers_description_has_its_terms_and_level():
         reader_assessment=assess_descriptors(DESCRIPTORS_EXAMPLE, 14.5),
     )
     text = report_text(translator("en"), case)
-    assert "Reader's description: Composition: Solid or almost completely solid;" in text
+    assert (
+        "Reader's description: Composition: Solid or almost completely solid;" in text
+    )
     assert text.count("ACR TI-RADS 2017: TR5 (points: 7)") == 1
 
 

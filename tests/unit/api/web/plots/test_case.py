@@ -30,7 +30,8 @@ def test_each_band_of_the_guideline_is_as_wide_and_named():
     names = [element.text for element in figure.findall("*[@class='level']")]
     assert names == ["TR2", "TR3", "TR4", "TR5"]
     widths = [
-        float(by_class(figure, f"band band-{n}").get("width")) for n in range(len(names))
+        float(by_class(figure, f"band band-{n}").get("width"))
+        for n in range(len(names))
     ]
     assert widths == pytest.approx([SPAN / 4] * 4, abs=0.2)
     ticks = [element.text for element in figure.findall("*[@class='tick']")]
