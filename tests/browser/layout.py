@@ -10,9 +10,11 @@ FAULTS = """
   const faults = wide.scrollWidth > wide.clientWidth ? [`the page is ${wide.scrollWidth} px wide`] : [];
   const name = ({ outerHTML }) => outerHTML.slice(0, 90);
   const isShown = (element) => element.checkVisibility({ visibilityProperty: true });
+  // On a phone the heads of tables are for screen readers only.
+  const isClipped = (element) => element.closest("thead") && getComputedStyle(element.closest("thead")).position === "absolute";
   const isText = (node) => node.nodeType === Node.TEXT_NODE && node.textContent.trim();
   const elements = [...document.body.querySelectorAll("*")]
-    .filter((element) => isShown(element) && (element.matches("svg.scale") || !element.closest(LEFT_OUT)));
+    .filter((element) => isShown(element) && (element.matches("svg.scale") || !element.closest(LEFT_OUT)) && !isClipped(element));
   // The box of a control or picture, or that of the text in an element.
   const boxOf = (element) => {
     if (element.matches(WHOLE)) return element.getBoundingClientRect();

@@ -47,9 +47,11 @@ def paths(stage, stack_ledger) -> dict[str, str]:
     }
 
 
-def open_all(page: Page) -> None:
+def fold_all(page: Page, *, is_open: bool) -> None:
+    """Fold or unfold everything on the page that can be."""
     page.evaluate(
-        "() => { for (const part of document.querySelectorAll('details')) part.open = true; }"
+        "(open) => { for (const part of document.querySelectorAll('details')) part.open = open; }",
+        is_open,
     )
 
 
@@ -61,20 +63,22 @@ def test_nothing_overlaps_or_scrolls_sideways_on_any_screen(
     page = open_page(
         Role.SUBMITTER, HOSPITAL, language=language, dark=dark, path=paths["light"]
     )
+    faults = {}
     for name, path in paths.items():
         page.goto(path)
         expect(page.locator("#picture.is-ready")).to_be_visible()
         for width in WIDTHS:
             page.set_viewport_size({"width": width, "height": 900})
             page.wait_for_timeout(100)
-            place = f"{name} at {width} px"
+            fold_all(page, is_open=False)
             if name in ("light", "refer"):
                 theme = "dark" if dark else "light"
                 screenshot(page, f"result-{name}-{width}-{language}-{theme}")
-            for _ in ("folded", "open"):
-                assert layout_faults(page) == [], place
-                open_all(page)
+            for is_open in (False, True):
+                fold_all(page, is_open=is_open)
+                faults[name, width, is_open] = layout_faults(page)
         assert_accessible(page)
+    assert {place: found for place, found in faults.items() if found} == {}
 
 
 @pytest.mark.parametrize("language", ["en", "ko"])
