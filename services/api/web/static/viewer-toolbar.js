@@ -121,7 +121,7 @@ export class Toolbar {
   }
 
   key(event) {
-    const { controls } = this, at = controls.indexOf(event.target.closest("button, select"));
+    const controls = this.controls.filter((control) => control.checkVisibility()), at = controls.indexOf(event.target.closest("button, select"));
     const next = { ArrowRight: at + 1, ArrowLeft: at - 1, Home: 0, End: controls.length - 1 }[event.key];
     if (at < 0 || next === undefined) return;
     event.preventDefault();
