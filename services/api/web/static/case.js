@@ -26,7 +26,7 @@ function start() {
   byId("print")?.addEventListener("click", () => print());
   byId("rerun")?.addEventListener("click", () => rerun(job));
   for (const button of document.querySelectorAll("[data-copies]")) button.addEventListener("click", () => copy(byId(button.dataset.copies).textContent ?? ""));
-  if (byId("outcome")) listenToOutcome(caseId);
+  if (byId("outcome-open")) listenToOutcome(caseId);
 }
 
 function foldedParts() {
