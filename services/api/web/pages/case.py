@@ -1,5 +1,6 @@
 """The page of a case: its progress while it waits, its result when it is read."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -36,6 +37,8 @@ from shared.guidelines import TERMS_BY_FIELD, Focus
 router = page_router()
 NEAREST = 6
 """Number of similar past cases on the page."""
+SAME_POINT_PX = 0.5
+"""Points of two outlines that are nearer are the same point, written with other digits."""
 
 
 @router.get("/cases/{case_id}", response_class=HTMLResponse)
@@ -102,7 +105,7 @@ def outlines(case: CaseView, result: Result | None) -> list[dict[str, Any]]:
     if read is None:
         return []
     regions = [{"region": read, "style": "read"}]
-    if case.roi and read is not case.roi:
+    if case.roi and not _is_as_given(case, result):
         regions.append({"region": case.roi, "style": "given"})
     return regions
 
@@ -131,8 +134,21 @@ def _picture_hint(case: CaseView, result: Result) -> str:
         return "found"
     if result.roi.source is RoiSource.NETWORK:
         return "proposed"
-    is_given = result.roi.polygon is None or (case.roi and "polygon" in case.roi)
-    return "outlined" if is_given else "traced"
+    return "outlined" if _is_as_given(case, result) else "traced"
+
+
+def _is_as_given(case: CaseView, result: Result | None) -> bool:
+    """Return whether the region that was read is the given one, and not SERA's own inside it."""
+    polygon = result.roi.polygon if result and result.roi else None
+    if polygon is None:
+        return True
+    given = (case.roi or {}).get("polygon", ())
+    if len(given) != len(polygon):
+        return False
+    return all(
+        math.dist(point, read) < SAME_POINT_PX
+        for point, read in zip(given, polygon, strict=True)
+    )
 
 
 def result_facts(say: Translate, case: CaseView, result: Result) -> dict[str, Any]:
