@@ -124,6 +124,7 @@ def test_the_map_lies_over_the_image_and_the_keyboard_changes_its_opacity(
     assert colour_on(page) > before
     assert_accessible(page)
     page.locator(".viewer-stage canvas").press("h")
+    page.set_viewport_size({"width": 1440, "height": 900})
     screenshot(page, "case-desk")
     page.locator("[data-tool=map]").click()
     expect(page.locator(".heatmap")).to_be_hidden()
