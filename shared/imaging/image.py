@@ -98,21 +98,23 @@ class Header:
     orientation: Orientation = UPRIGHT
     """How the stored picture is turned to be upright."""
 
+    @property
+    def readable_frames(self) -> int:
+        """The number of frames that can be chosen. Of a TIFF only the first page is read."""
+        return self.frames if self.format is ImageFormat.DICOM else 1
+
     def frame_index(self, frame: int | None) -> int:
         """Return the index from 0 of a frame that is counted from 1; by default of the middle
         frame.
-
-        Only the first page of a TIFF with several pages is read.
 
         Raises
         ------
         FrameMissing
         """
-        readable_frames = self.frames if self.format is ImageFormat.DICOM else 1
         if frame is None:
-            return readable_frames // 2
-        if not 1 <= frame <= readable_frames:
-            raise FrameMissing(frame=frame, frames=readable_frames)
+            return self.readable_frames // 2
+        if not 1 <= frame <= self.readable_frames:
+            raise FrameMissing(frame=frame, frames=self.readable_frames)
         return frame - 1
 
 

@@ -2,18 +2,16 @@
 
 import json
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import psutil
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Page, expect
 
 from shared.domain.roles import Role
 from shared.guidelines import DESCRIPTORS_EXAMPLE
 from tests.browser.faithfulness import state_faithfulness
+from tests.browser.recipe_results import suspended
 from tests.support.builders import encode, png
 from tests.support.sign_in import PASSWORD
 
@@ -47,13 +45,26 @@ def result_path(north) -> str:
     return f"/cases/{case['case_id']}"
 
 
-@contextmanager
-def suspended(worker: psutil.Process) -> Iterator[None]:
-    worker.suspend()
-    try:
-        yield
-    finally:
-        worker.resume()
+def colour_on(page: Page) -> int:
+    """How much colour is drawn on the image: the sum of the differences of red and blue."""
+    return page.evaluate(
+        """async () => {
+          await new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)));
+          const canvas = document.querySelector(".viewer-stage canvas");
+          const { data } = canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height);
+          let sum = 0;
+          for (let index = 0; index < data.length; index += 4) sum += Math.abs(data[index] - data[index + 2]);
+          return sum;
+        }"""
+    )
+
+
+def ask_for_map(page: Page) -> None:
+    """Ask for the map by keyboard, with the outline hidden."""
+    canvas = page.locator(".viewer-stage canvas")
+    canvas.press("h")
+    assert colour_on(page) == 0
+    canvas.press("x")
 
 
 def test_the_page_of_a_waiting_case_changes_to_the_result_by_itself(
@@ -84,42 +95,62 @@ def test_a_map_that_failed_its_deletion_test_is_drawn_only_when_asked_for(
 ):
     page = open_page(path=result_path)
     state_faithfulness(page, area=-0.02)
-    page.get_by_role("button", name="Show where SERA looked").press("Enter")
+    ask_for_map(page)
     draw = page.get_by_role("button", name="Draw it all the same")
     expect(draw).to_be_focused(timeout=TIMEOUT_MS)
-    layer = page.locator(".heatmap-layer")
-    expect(layer).to_be_hidden()
+    assert colour_on(page) == 0
     expect(page.locator(".heatmap")).to_contain_text("not drawn unless you ask")
     assert_accessible(page)
     draw.press("Enter")
-    expect(layer).to_be_visible()
     expect(page.get_by_role("slider")).to_be_focused()
+    page.wait_for_timeout(300)
+    assert colour_on(page) > 0
 
 
-def test_the_heatmap_lies_over_the_image_and_the_keyboard_changes_its_opacity(
+def test_the_map_lies_over_the_image_and_the_keyboard_changes_its_opacity(
     open_page, result_path, assert_accessible, screenshot
 ):
     page = open_page(path=result_path)
     state_faithfulness(page, area=0.02)
-    page.get_by_role("button", name="Show where SERA looked").press("Enter")
-    layer = page.locator(".heatmap-layer")
+    ask_for_map(page)
     slider = page.get_by_role("slider")
     expect(slider).to_be_focused(timeout=TIMEOUT_MS)
-    picture = page.locator("#picture img").first.bounding_box()
-    box = layer.bounding_box()
-    assert (
-        picture["x"] - 1
-        <= box["x"]
-        <= box["x"] + box["width"]
-        <= picture["x"] + picture["width"] + 1
-    )
-    opacity = float(layer.evaluate("element => element.style.opacity"))
+    expect(slider).to_have_attribute("aria-valuetext", "60 %")
+    page.wait_for_timeout(300)
+    before = colour_on(page)
+    assert before > 0
     page.keyboard.press("ArrowRight")
-    assert float(layer.evaluate("element => element.style.opacity")) == pytest.approx(
-        opacity + 0.05
-    )
+    expect(slider).to_have_attribute("aria-valuetext", "65 %")
+    assert colour_on(page) > before
     assert_accessible(page)
-    screenshot(page, "case-desk", full=True)
+    page.locator(".viewer-stage canvas").press("h")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    screenshot(page, "case-desk")
+    page.locator("[data-tool=map]").click()
+    expect(page.locator(".heatmap")).to_be_hidden()
+
+
+def test_an_outcome_is_entered_beside_the_image(open_page, result_path):
+    page = open_page(path=result_path)
+    page.get_by_role("button", name="Outcome …").click()
+    page.get_by_role("radio", name="Malignant").check()
+    page.get_by_label("Confirmed by").select_option("histology")
+    page.keyboard.press("Enter")
+    expect(page.locator("#outcome-said")).to_have_text(
+        "Outcome: Malignant by histology"
+    )
+    expect(page.locator("#status")).to_have_text("The outcome is recorded.")
+    expect(page.locator("#picture.is-ready")).to_be_visible()
+
+
+def test_the_report_text_is_copied_in_the_language_of_the_page(open_page, result_path):
+    page = open_page(path=result_path, language="ko")
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="판독문 복사").first.click()
+    expect(page.locator("#status")).to_have_text("판독문을 복사했습니다.")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied == page.locator("#report-text-ko").text_content()
+    assert "증례: N-21" in copied
 
 
 def test_the_readers_own_level_comes_before_the_answer(
@@ -153,6 +184,7 @@ def test_the_page_is_accessible_on_a_phone_in_korean_and_dark(
     open_page, result_path, assert_accessible, screenshot
 ):
     page = open_page(path=result_path, phone=True, language="ko", dark=True)
+    page.locator("#details summary").click()
     expect(page.locator("#similar a")).to_be_visible()
     expect(page.locator("#own .own-level")).to_have_text(
         "ACR TI-RADS 2017: TR5 (점수: 7)"

@@ -90,8 +90,8 @@ def test_everything_from_sign_in_to_the_report_works_by_keyboard_alone(
 
     expect(page.locator("#decision")).to_be_visible(timeout=TIMEOUT_MS)
     state_faithfulness(page, area=0.02)
-    reach(page, page.locator(".heatmap button"))
-    page.keyboard.press("Enter")
+    reach(page, page.locator(".viewer-stage canvas"))
+    page.keyboard.press("x")
     slider = page.get_by_role("slider")
     expect(slider).to_be_focused(timeout=TIMEOUT_MS)
     page.keyboard.press("ArrowLeft")

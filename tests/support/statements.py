@@ -15,7 +15,9 @@ from services.api.cases.schemas import CaseView, SimilarView
 from services.api.locales import Language
 from services.api.reports import layout, sentences
 from services.api.reports.facts import PrintRecord, Report
-from services.api.reports.sentences import percent, translator
+from services.api.reports.sentences import risk_percent, translator
+from services.api.reports.text import ReportedCase
+from services.api.reports.text import report_text as report_text_of
 from services.api.web.languages import TRANSLATIONS
 from services.api.web.page import PAGES
 from services.api.web.pages.case import result_facts
@@ -26,6 +28,7 @@ from shared.cases.model_findings import model_findings
 from shared.cases.result import advise
 from shared.domain.jobs import JobState, Priority
 from shared.domain.model_standing import LockedTestAuc, ModelStanding
+from shared.domain.outcomes import OutcomeSource
 from shared.domain.results.model_reference import GateStanding
 from shared.domain.results.prediction import Verdict
 from shared.domain.results.result import Result, RiskGuarantee
@@ -162,6 +165,8 @@ def case_page(answer: Result, language: Language) -> str:
         may_submit=True,
         may_rerun=True,
         similar=SimilarView(model=None, among=0, cases=[], reason="no-result"),
+        may_record_outcome=True,
+        sources=list(OutcomeSource),
         **result_facts(say, case, answer),
     )
 
@@ -175,11 +180,17 @@ def worklist_page(answer: Result, language: Language) -> str:
         "worklist-rows.html",
         language,
         page=page,
-        percent=percent,
+        risk_percent=risk_percent,
         symbols=SYMBOLS,
         filters={},
         dead_letters=[],
     )
+
+
+def copied_text(answer: Result, language: Language) -> str:
+    """The text for the report that the page of the case copies."""
+    reported = ReportedCase(number="A-1", size_mm=14.5, result=answer)
+    return report_text_of(translator(language), reported)
 
 
 def study_answer(answer: Result, language: Language) -> str:
@@ -246,8 +257,8 @@ class RecordedDocument:
 
 
 def visible_text(html: str) -> str:
-    """The text of a page without what is folded away under details."""
-    folded = re.compile(r"<(details|script)\b.*?</\1>", re.DOTALL)
+    """The text of a page without what is folded away under details or in a closed dialog."""
+    folded = re.compile(r"<(details|dialog|script)\b.*?</\1>", re.DOTALL)
     unfolded = folded.sub(" ", html)
     text = re.sub(r"<[^>]*>", " ", unfolded)
     return re.sub(r"\s+", " ", Markup(text).unescape())

@@ -225,10 +225,21 @@ def show_case(
     session: HospitalSessionDep,
     dependencies: DependenciesDep,
     request: Request,
+    frame: Annotated[
+        int | None,
+        Query(
+            ge=1,
+            le=2**31 - 1,
+            description="Frame of a loop, counted from 1; by default the selected one.",
+        ),
+    ] = None,
 ) -> Response:
-    """Return the case's de-identified image, upright and grey as the model processes it. From a
-    loop, only the selected frame is returned.
+    """Return the case's de-identified image, upright and grey as the model processes it.
+
+    From a loop, one frame is returned. `X-Image-Frame` and `X-Image-Frames` say which of how many;
+    `X-Image-Calibration` has mm per row, mm per column, and x, y, width and height of the area in
+    which they hold.
     """
     if_none_match = request.headers.get("if-none-match")
     image = CaseImage(session, caller, dependencies)
-    return image.response(case_id, if_none_match)
+    return image.response(case_id, if_none_match, frame)

@@ -6,7 +6,7 @@ from uuid import UUID
 
 from fastapi import Response
 
-from services.api.cases.picture import case_png
+from services.api.cases.picture import case_png_response
 from services.api.dependencies import Dependencies
 from services.api.reader_studies.schemas import (
     AidedView,
@@ -19,8 +19,6 @@ from shared.domain.reader_studies import Phase
 from shared.ledger import HospitalSession
 from shared.ledger.hospitals.repository import Caller
 from shared.ledger.reader_studies.readings import NewReading, Reading, StudyReader
-
-CACHE_HEADERS = {"Cache-Control": "private, max-age=3600"}
 
 
 class ReadingService:
@@ -74,8 +72,7 @@ class ReadingService:
         """
         case = self._session.readings.case(self._reader(), case_id)
         self._session.transaction.commit()
-        png = case_png(self._dependencies, case, self._session.hospital_id)
-        return Response(png, media_type="image/png", headers=CACHE_HEADERS)
+        return case_png_response(self._dependencies, case, self._session.hospital_id)
 
     def store(self, new: NewReadingView) -> OwnReading:
         reader = self._reader()

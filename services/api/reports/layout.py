@@ -14,7 +14,7 @@ from services.api.reports.paper import (
     WHITE,
     ReportDocument,
 )
-from services.api.reports.sentences import Translate, percent, plain, translator
+from services.api.reports.sentences import Translate, plain, risk_percent, translator
 from services.api.reports.zones import in_hours_of
 from shared.domain.results.fna import FnaAdvice
 from shared.domain.results.roi_source import RoiSource
@@ -193,7 +193,7 @@ def _scale(document: ReportDocument, translate: Translate, report: Report) -> No
         start, end = (left + width * share for share in result.risk_interval)
         document.set_fill_color(*QUIET)
         document.rect(start, top + height / 3, end - start, height / 3, style="F")
-    cutoff = translate("result.risk.cutoff", cutoff=percent(result.cutoff_risk))
+    cutoff = translate("result.risk.cutoff", cutoff=risk_percent(result.cutoff_risk))
     prevalence = sentences.prevalence_mark(translate, result)
     marks = (
         (cutoff, result.cutoff_risk, top - 2),
@@ -316,7 +316,7 @@ def _components(document: ReportDocument, translate: Translate, report: Report) 
         (
             f"{component.network} {component.tap}",
             component.classifier,
-            percent(component.probability),
+            risk_percent(component.probability),
         )
         for component in components
     ]

@@ -4,6 +4,7 @@ text.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 from services.api.locales import Language
@@ -18,13 +19,16 @@ from shared.domain.results.statement import (
     REFERRAL_CODES,
     SIDES,
     Statement,
+    statement_of,
 )
-from shared.guidelines import TERMS_BY_FIELD
+from shared.guidelines import RULES, TERMS_BY_FIELD
 from shared.ledger.cases.reader_levels import ReaderLevel
 
 Translate = Callable[..., str]
 """Returns the text of a key with its fields filled in. Raises KeyError for an unknown key."""
 TARGET = re.compile(r"sensitivity>=(?P<share>[\d.]+)")
+LEAST_SHOWN_RISK = 0.005
+MAX_RISK_DIGITS = 6
 RISK_BAND = re.compile(r"risk-band/(?P<guideline>.+)/(?P<version>\d+)")
 
 
@@ -39,6 +43,28 @@ def percent(share: float) -> str:
     %`.
     """
     return f"{100 * share:.3g} %"
+
+
+def risk_percent(risk: float) -> str:
+    """Format a risk as a whole number of per cent, `42 %`, and below and above all of them as `<1
+    %` and `>99 %`.
+
+    A risk that rounding would carry over a limit of a guideline's band gets the decimals that keep
+    it on its side: 4.7 % is below the 5 % of TR4 and is not shown as 5 %.
+    """
+    if 0 < risk < LEAST_SHOWN_RISK:
+        return "<1 %"
+    if 1 - LEAST_SHOWN_RISK < risk < 1:
+        return ">99 %"
+    for digits in range(MAX_RISK_DIGITS):
+        shown = f"{100 * risk:.{digits}f}"
+        if _sides_of_limits(float(shown) / 100) == _sides_of_limits(risk):
+            return f"{shown} %"
+    return f"{100 * risk:.{MAX_RISK_DIGITS}g} %"
+
+
+def _sides_of_limits(risk: float) -> list[bool]:
+    return [band.contains(risk) for rule in RULES.values() for band in rule.bands]
 
 
 def plain(number: float) -> str:
@@ -91,7 +117,7 @@ def earlier_answer(
         return translate("common.answer.refer")
     return translate(
         "case.similar.answer",
-        risk=percent(risk),
+        risk=risk_percent(risk),
         side=translate(f"common.side.{side}"),
     )
 
@@ -118,7 +144,7 @@ def contrast_sentence(
     return translate(
         f"result.contrast.{statement.contrast}",
         level=statement.level,
-        cutoff=percent(result.cutoff_risk),
+        cutoff=risk_percent(result.cutoff_risk),
     )
 
 
@@ -127,14 +153,18 @@ def risk_text(translate: Translate, statement: Statement) -> str:
     if statement.risk is None:
         return ""
     if statement.risk_interval is None:
-        return percent(statement.risk)
-    return f"{percent(statement.risk)} {interval(translate, statement.risk_interval)}"
+        return risk_percent(statement.risk)
+    return (
+        f"{risk_percent(statement.risk)} {interval(translate, statement.risk_interval)}"
+    )
 
 
 def interval(translate: Translate, ends: tuple[float, float]) -> str:
     """Return an interval of the risk in brackets."""
     low, high = ends
-    return translate("common.risk_interval", low=percent(low), high=percent(high))
+    return translate(
+        "common.risk_interval", low=risk_percent(low), high=risk_percent(high)
+    )
 
 
 def interval_sentence(translate: Translate, result: Result) -> str:
@@ -144,8 +174,8 @@ def interval_sentence(translate: Translate, result: Result) -> str:
     low, high = result.risk_interval
     return translate(
         f"result.risk.interval-{result.risk_guarantee}",
-        low=percent(low),
-        high=percent(high),
+        low=risk_percent(low),
+        high=risk_percent(high),
     )
 
 
@@ -177,8 +207,8 @@ def scale_sentence(translate: Translate, result: Result) -> str:
     """Describe the risk scale for people who cannot see it."""
     return translate(
         "result.risk.scale",
-        risk=percent(result.risk),
-        cutoff=percent(result.cutoff_risk),
+        risk=risk_percent(result.risk),
+        cutoff=risk_percent(result.cutoff_risk),
     )
 
 
@@ -188,16 +218,34 @@ def advice_sentence(translate: Translate, fna: FnaAdvice | None) -> str:
     """
     if fna is None:
         return translate("result.warning.size-not-given")
-    sentence = translate(
-        f"result.fna.{_form(fna)}",
+    sentence = _advice(translate, "result.fna", fna, _subject(translate, fna))
+    return f"{sentence} {_follow_up(translate, fna)}".rstrip()
+
+
+def advice_reason(translate: Translate, fna: FnaAdvice | None) -> str:
+    """Return why the advice follows from level and size, to stand behind the advice itself, and
+    the follow-up if there is one.
+    """
+    if fna is None:
+        return translate("result.warning.size-not-given")
+    reason = _advice(translate, "result.because", fna, level(translate, fna.level))
+    return f"{reason} {_follow_up(translate, fna)}".rstrip()
+
+
+def _advice(translate: Translate, table: str, fna: FnaAdvice, subject: str) -> str:
+    return translate(
+        f"{table}.{_form(fna)}",
         size=plain(fna.size_mm),
         threshold=f"{fna.threshold_mm or 0:g}",
-        level=_subject(translate, fna),
+        level=subject,
     )
+
+
+def _follow_up(translate: Translate, fna: FnaAdvice) -> str:
     if not fna.follow_up_years:
-        return sentence
+        return ""
     years = ", ".join(map(str, fna.follow_up_years))
-    return f"{sentence} {translate('result.fna.follow-up', years=years)}"
+    return translate("result.fna.follow-up", years=years)
 
 
 def threshold(translate: Translate, fna: FnaAdvice) -> str:
@@ -302,6 +350,46 @@ def warning(translate: Translate, finding: Finding) -> str:
         return finding.message
 
 
+@dataclass(frozen=True, kw_only=True)
+class Remark:
+    """A warning about a case: a name of a few words, and what it means and asks for."""
+
+    code: str
+    name: str
+    sentence: str
+
+
+def reasons(translate: Translate, result: Result) -> list[str]:
+    """Return the sentences of the warnings that say why a case is referred; empty if it is not."""
+    codes = statement_of(result).reasons
+    return [
+        warning(translate, finding)
+        for finding in result.warnings
+        if finding.code in codes
+    ]
+
+
+def remarks(translate: Translate, result: Result) -> list[Remark]:
+    """Return the warnings about the case that are not reasons of a referral."""
+    left_out = {*MODEL_CAUTIONS, *statement_of(result).reasons}
+    return [
+        Remark(
+            code=finding.code,
+            name=_remark_name(translate, finding.code),
+            sentence=warning(translate, finding),
+        )
+        for finding in result.warnings
+        if finding.code not in left_out
+    ]
+
+
+def _remark_name(translate: Translate, code: str) -> str:
+    try:
+        return translate(f"result.remark.{code}")
+    except KeyError:
+        return translate("result.warnings.title")
+
+
 def model_warnings(translate: Translate, result: Result) -> list[str]:
     """Return the sentences of the warnings about the model, the most serious first."""
     by_code = {finding.code: finding for finding in result.warnings}
@@ -375,7 +463,7 @@ def _subject(translate: Translate, fna: FnaAdvice) -> str:
     named = level(translate, fna.level)
     if fna.risk is None:
         return named
-    return translate("result.fna.subject", level=named, risk=percent(fna.risk))
+    return translate("result.fna.subject", level=named, risk=risk_percent(fna.risk))
 
 
 def _guideline_of_rule(name: str) -> str:

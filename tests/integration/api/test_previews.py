@@ -13,6 +13,7 @@ from shared.domain.roles import Role
 from shared.imaging import decode
 from shared.phantoms import draw
 from tests.support.builders import Screen, dicom_file, encode, form, png
+from tests.support.dicom_files import region
 from tests.support.phone_photos import PhotoSettings, photograph
 
 
@@ -186,6 +187,29 @@ def test_the_image_of_a_case_has_an_etag_and_its_read_is_audited(as_role):
     assert (unchanged.status_code, unchanged.content) == (304, b"")
     trail = as_role(Role.HOSPITAL_ADMIN).get("/v1/audit").json()
     assert [event["event"] for event in trail].count("image.read") == 1
+
+
+def test_the_image_of_a_loop_has_its_frames_and_its_scale(north):
+    loop = np.stack([draw(seed, size_px=128).pixels for seed in range(4)])
+    area = region(left=10, top=20, right=109, bottom=119)
+    data = dicom_file(loop, NumberOfFrames=4, SequenceOfUltrasoundRegions=[area])
+    path = north.post("/v1/cases", **form(data, frame=2)).json()["links"]["image"]
+    selected = north.get(path)
+    assert selected.headers["X-Image-Frame"] == "2"
+    assert selected.headers["X-Image-Frames"] == "4"
+    assert selected.headers["X-Image-Calibration"] == "0.4 0.5 10 20 100 100"
+    last = north.get(path, params={"frame": 4})
+    assert last.headers["X-Image-Frame"] == "4"
+    assert last.headers["ETag"] != selected.headers["ETag"]
+    assert last.content != selected.content
+    assert north.get(path, params={"frame": 5}).json()["code"] == "frame-absent"
+
+
+def test_the_image_of_a_plain_file_has_no_scale(north):
+    receipt = north.post("/v1/cases", **form(png(4))).json()
+    answer = north.get(receipt["links"]["image"])
+    assert answer.headers["X-Image-Frames"] == "1"
+    assert "X-Image-Calibration" not in answer.headers
 
 
 def test_the_image_of_an_erased_case_is_gone(as_role):

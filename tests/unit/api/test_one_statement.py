@@ -7,10 +7,11 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from markupsafe import Markup
 
 from services.api.locales import Language
 from services.api.reports import sentences
-from services.api.reports.sentences import percent
+from services.api.reports.sentences import risk_percent
 from services.api.web import page as page_module
 from services.api.web.languages import TRANSLATIONS
 from services.api.worklist.export import COLUMNS, csv_cells
@@ -20,6 +21,7 @@ from shared.domain.results.statement import CutoffSide, statement_of
 from tests.support.statements import (
     all_results,
     case_page,
+    copied_text,
     entry,
     report_text,
     row_json,
@@ -37,15 +39,20 @@ SCREENS: dict[str, Callable[[Result, Language], str]] = {
     "worklist": worklist_page,
     "study": study_answer,
     "report": report_text,
+    "copied": copied_text,
 }
 LEADS = {
     "case": r'id="decision">(.*?)</div>',
     "worklist": r'(<span class="badge (?:bad|warn|neutral).*?</p>)',
     "study": r'(<p class="sum">.*?</p>)',
     "report": r"(?:SERA's answer|SERA의 답변)\n([^\n]*\n)",
+    "copied": r"((?:Suspicion level|의심 단계|Risk of|악성 위험도).*\n(?:Recommendation|권고): [^\n]*\n)",
 }
 """What leads on a screen: its first sight."""
+TEXTS = ("report", "copied")
+"""Screens without colours."""
 BENIGN = {Language.ENGLISH: "benign", Language.KOREAN: "양성"}
+SAY = TRANSLATIONS[Language.ENGLISH]
 EVERY_SCREEN = pytest.mark.parametrize(
     ("screen", "language"), list(product(SCREENS, Language))
 )
@@ -87,9 +94,7 @@ def test_no_screen_calls_a_nodule_benign_or_shows_good_news(screen, language):
         assert BENIGN[language] not in shown(screen, answer, language).lower()
         html = SCREENS[screen](answer, language)
         badges = re.findall(r'class="(?:badge|decision) (\w+)', html)
-        assert (
-            set(badges) - {"good"} == {statement_of(answer).tone} or screen == "report"
-        )
+        assert set(badges) - {"good"} == {statement_of(answer).tone} or screen in TEXTS
         assert "good" not in badges or screen == "worklist"
 
 
@@ -99,7 +104,7 @@ def test_the_risk_stands_beside_its_side_of_the_cut_off(screen, language):
     for answer in ANSWERED:
         statement = statement_of(answer)
         text = shown(screen, answer, language)
-        assert percent(answer.risk) in text
+        assert risk_percent(answer.risk) in text
         kind = "common" if screen == "worklist" else "result"
         sides = {side: say(f"{kind}.side.{side}") for side in CutoffSide}
         assert [side for side, words in sides.items() if words in text] == [
@@ -121,8 +126,9 @@ def test_a_result_without_an_interval_shows_none(screen, language):
     for answer in ANSWERED:
         older = replace(answer, risk_interval=None, risk_guarantee=None)
         text = shown(screen, older, language)
-        assert percent(answer.risk) in text
-        assert percent(answer.risk_interval[0]) not in text
+        assert risk_percent(answer.risk) in text
+        words = sentences.interval(TRANSLATIONS[language], answer.risk_interval)
+        assert words not in text
         assert "Venn-Abers" not in text
 
 
@@ -144,8 +150,8 @@ def test_a_referred_case_states_no_level_advice_risk_or_side(screen, language):
             *common_words(language, "fna", FnaOutcome).values(),
             *common_words(language, "side", CutoffSide).values(),
             *(say(f"result.side.{side}") for side in CutoffSide),
-            percent(answer.risk),
-            answer.fna.level if answer.fna else percent(answer.cutoff_risk),
+            risk_percent(answer.risk),
+            answer.fna.level if answer.fna else risk_percent(answer.cutoff_risk),
         ]
         assert [words for words in forbidden if words in text] == []
         key = (
@@ -201,12 +207,18 @@ def test_a_prevalence_that_the_hospital_has_not_set_is_called_an_assumption(
 def test_the_withheld_figures_of_a_referred_case_are_folded_away_on_its_page():
     for answer in REFERRED:
         page = case_page(answer, Language.ENGLISH)
-        (details,) = re.findall(r"<details.*?</details>", page, re.DOTALL)
-        assert "open" not in details[: details.index(">")]
-        assert percent(answer.risk) in details
-    assert all(
-        "<details" not in case_page(answer, Language.ENGLISH) for answer in ANSWERED
-    )
+        (withheld,) = re.findall(
+            r'<details id="withheld".*?</details>', page, re.DOTALL
+        )
+        assert "open" not in withheld[: withheld.index(">")]
+        assert risk_percent(answer.risk) in Markup(withheld).unescape()
+        elsewhere = Markup(page.replace(withheld, "")).unescape()
+        figures = [sentences.interval(SAY, answer.risk_interval)]
+        if answer.fna:
+            figures.append(sentences.advice_sentence(SAY, answer.fna))
+        assert [figure for figure in figures if figure in elsewhere] == []
+    for answer in ANSWERED:
+        assert 'id="withheld"' not in case_page(answer, Language.ENGLISH)
 
 
 def test_the_csv_and_the_rows_of_the_api_say_the_same():

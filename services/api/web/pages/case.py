@@ -1,5 +1,6 @@
 """The page of a case: its progress while it waits, its result when it is read."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 from uuid import UUID
@@ -13,8 +14,11 @@ from services.api.cases.service import CaseService
 from services.api.cases.similar import similar
 from services.api.dependencies import DependenciesDep
 from services.api.jobs.service import JobService
+from services.api.locales import Language
 from services.api.reports import sentences
 from services.api.reports.sentences import Translate, translator
+from services.api.reports.text import ReportedCase, report_text
+from services.api.web.languages import LANGUAGES
 from services.api.web.page import (
     PageHospitalSessionDep,
     PageReader,
@@ -23,6 +27,7 @@ from services.api.web.page import (
     render,
 )
 from services.api.web.plots import case as plots_case
+from shared.domain.outcomes import OutcomeSource
 from shared.domain.results.result import Result
 from shared.domain.results.roi_source import RoiSource
 from shared.domain.results.statement import SYNTHETIC_MODEL, statement_of
@@ -32,6 +37,8 @@ from shared.guidelines import TERMS_BY_FIELD, Focus
 router = page_router()
 NEAREST = 6
 """Number of similar past cases on the page."""
+SAME_POINT_PX = 0.5
+"""Points of two outlines that are nearer are the same point, written with other digits."""
 
 
 @router.get("/cases/{case_id}", response_class=HTMLResponse)
@@ -52,6 +59,7 @@ def case_page(
         "say": say,
         "sentences": sentences,
         "picture_hint": "outlined" if case.roi else "plain",
+        "outlines": outlines(case, None),
         **permissions(visitor),
     }
     if job.withheld:
@@ -70,11 +78,13 @@ def case_page(
     return render(request, visitor, "case.html", **facts)
 
 
-def permissions(visitor: Visitor) -> dict[str, bool]:
-    """The buttons that the visitor gets."""
+def permissions(visitor: Visitor) -> dict[str, Any]:
+    """The buttons that the visitor gets, and the choices behind them."""
     return {
         "may_submit": visitor.may(Permission.SUBMIT),
         "may_rerun": visitor.may(Permission.RERUN),
+        "may_record_outcome": visitor.may(Permission.SUBMIT),
+        "sources": list(OutcomeSource),
     }
 
 
@@ -87,6 +97,35 @@ def _read_region(case: CaseView, result: Result) -> Mapping[str, Any] | None:
     return {"box": result.roi.box} if result.roi else None
 
 
+def outlines(case: CaseView, result: Result | None) -> list[dict[str, Any]]:
+    """Return the regions over the image: the one that was read, and a given one beside it if SERA
+    drew an outline of its own inside.
+    """
+    read = _read_region(case, result) if result else case.roi
+    if read is None:
+        return []
+    regions = [{"region": read, "style": "read"}]
+    if case.roi and not _is_as_given(case, result):
+        regions.append({"region": case.roi, "style": "given"})
+    return regions
+
+
+def report_texts(case: CaseView, result: Result) -> dict[str, str]:
+    """Return the result as text for the report, by language."""
+    reported = ReportedCase(
+        number=case.external_id or str(case.case_id)[:8],
+        size_mm=case.size_mm,
+        result=result,
+        reader_levels=case.reader_levels,
+        descriptors=case.descriptors,
+        reader_assessment=case.reader_assessment,
+    )
+    return {
+        str(language): report_text(translator(language), reported)
+        for language in Language
+    }
+
+
 def _picture_hint(case: CaseView, result: Result) -> str:
     """Return the name of the words that say whose outline is drawn over the image."""
     if result.roi is None:
@@ -95,8 +134,21 @@ def _picture_hint(case: CaseView, result: Result) -> str:
         return "found"
     if result.roi.source is RoiSource.NETWORK:
         return "proposed"
-    is_given = result.roi.polygon is None or (case.roi and "polygon" in case.roi)
-    return "outlined" if is_given else "traced"
+    return "outlined" if _is_as_given(case, result) else "traced"
+
+
+def _is_as_given(case: CaseView, result: Result | None) -> bool:
+    """Return whether the region that was read is the given one, and not SERA's own inside it."""
+    polygon = result.roi.polygon if result and result.roi else None
+    if polygon is None:
+        return True
+    given = (case.roi or {}).get("polygon", ())
+    if len(given) != len(polygon):
+        return False
+    return all(
+        math.dist(point, read) < SAME_POINT_PX
+        for point, read in zip(given, polygon, strict=True)
+    )
 
 
 def result_facts(say: Translate, case: CaseView, result: Result) -> dict[str, Any]:
@@ -107,9 +159,13 @@ def result_facts(say: Translate, case: CaseView, result: Result) -> dict[str, An
         "statement": statement_of(result),
         "synthetic": result.warns(SYNTHETIC_MODEL),
         "model_warnings": sentences.model_warnings(say, result),
-        "warnings": sentences.case_warnings(say, result),
+        "reasons": sentences.reasons(say, result),
+        "remarks": sentences.remarks(say, result),
+        "report_texts": report_texts(case, result),
+        "language_names": LANGUAGES,
         "scale": plots_case.risk_scale(say, result),
         "outline": plots_case.outline(
             _read_region(case, result), case.image["width"], case.image["height"]
         ),
+        "outlines": outlines(case, result),
     }

@@ -12,7 +12,7 @@ from fastapi.responses import HTMLResponse
 from starlette.responses import Response
 
 from services.api.dependencies import DependenciesDep
-from services.api.reports.sentences import percent
+from services.api.reports.sentences import risk_percent
 from services.api.web.page import (
     PageHospitalSessionDep,
     PageReader,
@@ -114,7 +114,7 @@ def _facts(
         "may_record_outcome": visitor.may(Permission.SUBMIT),
         "may_erase": visitor.may(Permission.ADMINISTER),
         "symbols": SYMBOLS,
-        "percent": percent,
+        "risk_percent": risk_percent,
         "csv_url": f"/v1/cases.csv?{urlencode(filters)}",
         "first_page_url": first_page_url,
         "next_page_url": next_page_url,

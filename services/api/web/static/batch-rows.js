@@ -1,9 +1,10 @@
 // The images of a batch as rows of a table, and the warnings before sending.
 
+import { normalizedName } from "./batch-csv.js";
+import { riskPercent } from "./risks.js";
 import { byId } from "./session.js";
 import { parseSize, isUnusual } from "./sizes.js";
 import { t } from "./words.js";
-import { normalizedName } from "./batch-csv.js";
 
 export const FINAL = ["done", "failed", "cancelled"];
 const COLOURS = { refused: "bad", failed: "bad", unsized: "warn", unreadable: "warn", too_large: "warn", duplicate: "warn", busy: "warn" };
@@ -119,9 +120,8 @@ function result(item) {
 
 /** The risk with its interval, if it has one. */
 function riskText(statement) {
-  const percent = (share) => t("common.percent", { value: Number((100 * share).toPrecision(3)) });
-  const interval = statement.risk_interval?.map(percent);
-  return interval ? `${percent(statement.risk)} ${t("common.risk_interval", { low: interval[0], high: interval[1] })}` : percent(statement.risk);
+  const interval = statement.risk_interval?.map(riskPercent);
+  return interval ? `${riskPercent(statement.risk)} ${t("common.risk_interval", { low: interval[0], high: interval[1] })}` : riskPercent(statement.risk);
 }
 
 function details(item) {

@@ -1,31 +1,93 @@
-// The page of a case: follows the job until it is final, then shows the server's result; own level, heatmap, print, run again.
+// The page of a case: follows the job until it is final, then shows the server's result: image in the viewer, own level, outcome, report text.
 
-import { mountHeatmap } from "./heatmap.js";
+import { outlineOf } from "./geometry.js";
+import { ExplanationPanel } from "./heatmap.js";
 import { Description } from "./lexicon.js";
+import { OutcomeSender, fillOutcome } from "./outcome.js";
 import { ask, byId, say } from "./session.js";
 import { zone } from "./times.js";
+import { framesOf, loadImage } from "./viewer-image.js";
+import { Viewer } from "./viewer.js";
 import { t } from "./words.js";
 
 const FINAL = new Set(["done", "failed", "cancelled"]), WAIT_S = 20, PAUSE_MS = 2000;
 
 start();
+// A closed part of the page would be missing on paper.
+addEventListener("beforeprint", () => { for (const part of foldedParts()) part.open = true; });
+addEventListener("afterprint", () => { for (const part of document.querySelectorAll("details[data-unfolded]")) { part.open = false; delete part.dataset.unfolded; } });
 
 function start() {
   const { case: caseId, job, state, withheld } = byId("case").dataset;
   if (!FINAL.has(state)) return follow(job).then(() => refresh());
-  if (state === "done") showPicture(caseId, withheld !== undefined);
+  if (state === "done") showImage(caseId, withheld !== undefined);
   if (withheld !== undefined) askOwnLevel(caseId);
   if (byId("pdf")) byId("pdf").search += `&zone=${encodeURIComponent(zone)}`;
   byId("print")?.addEventListener("click", () => print());
   byId("rerun")?.addEventListener("click", () => rerun(job));
+  for (const button of document.querySelectorAll("[data-copies]")) button.addEventListener("click", () => copy(byId(button.dataset.copies).textContent ?? ""));
+  if (byId("outcome-open")) listenToOutcome(caseId);
 }
 
-function showPicture(caseId, isWithheld) {
-  const place = byId("picture"), image = place.querySelector("img");
-  const showMissing = () => { place.hidden = true; byId("picture-said").textContent = t("case.image.missing"); };
-  if (image.complete && !image.naturalWidth) return showMissing();
-  image.addEventListener("error", showMissing);
-  if (!isWithheld) mountHeatmap(place, { caseId, words: t });
+function foldedParts() {
+  const folded = [...document.querySelectorAll("details.prints:not([open])")];
+  for (const part of folded) part.dataset.unfolded = "";
+  return folded;
+}
+
+// The viewer takes the place of the plain image, which stays for paper.
+async function showImage(caseId, isWithheld) {
+  const place = byId("picture"), { image: path, outlines } = place.dataset;
+  const styled = JSON.parse(outlines).map(({ region, style }) => ({ points: outlineOf(region), style }));
+  try {
+    const loaded = await loadImage(path);
+    /** @type {Viewer} */
+    let viewer;
+    const panel = isWithheld ? null : new ExplanationPanel(caseId, () => viewer);
+    viewer = new Viewer(place, { label: t("case.image.alt"), outlines: styled, onMap: panel ? () => panel.toggle() : undefined });
+    if (panel) place.append(panel.element);
+    place.classList.add("is-ready");
+    viewer.show(loaded.image, { calibration: loaded.calibration, frames: framesOf(path, loaded) });
+  } catch {
+    place.hidden = true;
+    byId("picture-said").textContent = t("case.image.missing");
+  }
+}
+
+async function copy(text) {
+  try {
+    await navigator.clipboard.writeText(text);
+    say(t("case.room.copied"));
+  } catch {
+    say(t("case.room.not_copied"), true);
+  }
+}
+
+function listenToOutcome(caseId) {
+  const dialog = byId("outcome"), form = dialog.querySelector("form"), button = byId("outcome-open"), sender = new OutcomeSender();
+  button.addEventListener("click", () => {
+    form.reset();
+    dialog.querySelector(".of").textContent = button.dataset.name;
+    dialog.querySelector("[role=alert]").textContent = "";
+    fillOutcome(form, button.dataset.outcome ? JSON.parse(button.dataset.outcome) : null);
+    dialog.showModal();
+  });
+  dialog.querySelector("[data-closes]").addEventListener("click", () => dialog.close());
+  form.addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const save = form.querySelector("[type=submit]");
+    save.disabled = true;
+    try {
+      await sender.send(caseId, form);
+      dialog.close();
+      await refresh(t("case.room.outcome_done"));
+      byId("outcome-open").focus();
+    } catch (problem) {
+      dialog.querySelector("[role=alert]").textContent = problem.message;
+    } finally {
+      save.disabled = false;
+    }
+  });
 }
 
 // Resolves when the job is final: by server-sent events, or by polling where these do not arrive.
@@ -61,12 +123,13 @@ function showProgress({ state, position, eta_s: eta }) {
 }
 
 // Replaces the case by the server's present page; reloads if the case is no longer there.
-async function refresh() {
+/** @param {string} [said]  what to say instead of the case's new state */
+async function refresh(said) {
   const answer = await fetch(location.href).catch(() => null);
   const updated = answer && new DOMParser().parseFromString(await answer.text(), "text/html").getElementById("case");
   if (!updated) return location.reload();
   byId("case").replaceWith(document.adoptNode(updated));
-  say(t(updated.dataset.state === "done" ? "case.ready" : "case.changed"));
+  say(said ?? t(updated.dataset.state === "done" ? "case.ready" : "case.changed"));
   start();
 }
 

@@ -1,157 +1,154 @@
-// The explanation map over the image of a case. The reader requests it; a worker makes it after the waiting cases.
+// The explanation map of a case in the viewer, and the panel that explains it. A worker makes it after the waiting cases.
 
-const INITIAL_OPACITY = 0.6, TIMEOUT_MS = 180_000;
-let mounted = 0;
+import { make } from "./elements.js";
+import { t } from "./words.js";
 
 /**
- * Puts a button under `figure`, which contains an <img> of the case, scaled by CSS. The button shows the heat layer over the
- * image, with its opacity, a choice of map, a legend and the measured faithfulness.
- *
- * @param {HTMLElement} figure
- * @param {{caseId: string, words: (key: string, fields?: object) => string}} facts  `words` is the page's `t`; the keys
- *   are those of the word file `heatmap`
- * @returns {{remove: () => void}}
+ * @typedef {{
+ *   kind: string, of: string, layer: string | null, roi: {box: import("./geometry.js").Box}, strongest: number, heat: string,
+ *   faithfulness: {area: number, orders: number},
+ * }} MapFacts
  */
-export function mountHeatmap(figure, { caseId, words }) {
-  const image = figure.querySelector("img"), id = `heatmap-${mounted += 1}`;
-  const panel = make("section", { className: "heatmap" }), button = make("button", { type: "button", textContent: words("heatmap.show") });
-  const status = make("p", { className: "hint" });
-  status.setAttribute("role", "status");
-  panel.setAttribute("aria-label", words("heatmap.title"));
-  panel.append(button, status);
-  figure.classList.add("heatmap-over");
-  figure.after(panel);
-  /** @type {{place: () => void, layer: HTMLImageElement | null}} */
-  const over = { place() {}, layer: null };
-  const stop = new AbortController();
-  const watcher = new ResizeObserver(() => over.place());
-  watcher.observe(image);
 
-  button.addEventListener("click", async () => {
-    button.disabled = true;
-    status.textContent = words("heatmap.making");
+const INITIAL_OPACITY = 0.6, TIMEOUT_MS = 180_000;
+
+export class ExplanationPanel {
+  isOpen = false;
+  /** @type {MapFacts[] | null} */
+  maps = null;
+  picked = 0;
+  // The maps that failed their deletion test and that the reader asked for all the same.
+  requested = new Set();
+  /** @type {Promise<void> | null} */
+  loading = null;
+
+  /** @param {string} caseId @param {() => import("./viewer.js").Viewer} viewer */
+  constructor(caseId, viewer) {
+    this.caseId = caseId;
+    this.viewer = viewer;
+    this.status = make("p", { className: "hint", role: "status" });
+    this.slider = make("input", { type: "range", id: "heatmap-opacity", min: "0", max: "100", step: "5", value: String(100 * INITIAL_OPACITY) });
+    this.opacity = make("output", { for: this.slider.id });
+    this.strength = field(t("heatmap.opacity"), this.slider, this.opacity);
+    this.choice = make("select", { id: "heatmap-map" });
+    this.choices = field(t("heatmap.choose"), this.choice);
+    this.about = make("div", { className: "heatmap-about", "aria-live": "polite" });
+    this.controls = make("div", { className: "heatmap-controls", hidden: true }, this.strength, this.choices);
+    this.element = make("section", { className: "heatmap", "aria-label": t("heatmap.title"), hidden: true }, this.controls, this.about, this.status);
+    this.slider.addEventListener("input", () => this.draw());
+    this.choice.addEventListener("change", () => this.pick(Number(this.choice.value)));
+  }
+
+  toggle() {
+    this.isOpen = !this.isOpen;
+    this.element.hidden = !this.isOpen;
+    if (!this.isOpen) return this.viewer().setMap(null);
+    this.viewer().setMap(null, true);
+    if (this.maps) return this.pick(this.picked);
+    this.loading ??= this.load().finally(() => { this.loading = null; });
+  }
+
+  async load() {
+    this.status.textContent = t("heatmap.making");
     try {
-      const maps = (await explanation(caseId, stop.signal, words)).maps;
-      status.textContent = "";
-      button.remove();
-      show(maps);
+      const { maps } = await explanation(this.caseId);
+      this.maps = maps;
+      this.status.textContent = "";
+      this.choice.replaceChildren(...maps.map((map, number) => new Option(label(map), String(number))));
+      this.choices.hidden = maps.length < 2;
+      this.controls.hidden = false;
+      if (this.isOpen) this.pick(Math.max(maps.findIndex(isConfirmed), 0));
+      if (this.isOpen) (this.element.querySelector("button") ?? this.slider).focus();
     } catch (problem) {
-      if (stop.signal.aborted) return;
-      status.textContent = problem.message;
-      button.disabled = false;
-      button.focus();
-    }
-  });
-
-  function show(maps) {
-    const layer = make("img", { className: "heatmap-layer", alt: "", hidden: true });
-    over.layer = layer;
-    layer.style.opacity = INITIAL_OPACITY;
-    layer.addEventListener("error", () => { status.textContent = words("heatmap.damaged"); });
-    layer.addEventListener("load", () => { status.textContent = ""; });
-    figure.append(layer);
-    const requested = new Set();
-    const slider = make("input", { type: "range", min: 0, max: 100, step: 5, value: INITIAL_OPACITY * 100, id: `${id}-opacity` });
-    const opacityText = make("output", { htmlFor: slider.id });
-    const applyOpacity = () => {
-      layer.style.opacity = slider.value / 100;
-      opacityText.textContent = words("heatmap.percent", { n: slider.value });
-      slider.setAttribute("aria-valuetext", opacityText.textContent);
-    };
-    slider.addEventListener("input", applyOpacity);
-    applyOpacity();
-    const description = make("div", {});
-    description.setAttribute("aria-live", "polite");
-    const strength = field(words("heatmap.opacity"), slider, opacityText), confirmed = maps.findIndex(isConfirmed);
-    panel.append(strength);
-    if (maps.length > 1) panel.append(choice(maps, Math.max(confirmed, 0), pick));
-    panel.append(description);
-    pick(Math.max(confirmed, 0));
-    (panel.querySelector("button") ?? slider).focus();
-
-    // A map that failed its deletion test is drawn only when the reader asks for it.
-    function pick(number) {
-      const map = maps[number], [x, y, width, height] = map.roi.box, isDrawn = isConfirmed(map) || requested.has(number);
-      layer.hidden = strength.hidden = !isDrawn;
-      if (!isDrawn) return offer(map, () => { requested.add(number); pick(number); slider.focus(); });
-      layer.src = map.heat;
-      over.place = () => {
-        const scaleX = image.clientWidth / image.naturalWidth, scaleY = image.clientHeight / image.naturalHeight;
-        const position = { left: image.offsetLeft + image.clientLeft + x * scaleX, top: image.offsetTop + image.clientTop + y * scaleY };
-        const box = { ...position, width: width * scaleX, height: height * scaleY };
-        for (const [name, value] of Object.entries(box)) layer.style[name] = `${value}px`;
-      };
-      if (image.complete) over.place(); else image.addEventListener("load", () => over.place(), { once: true });
-      description.replaceChildren(make("p", { className: "heatmap-label", textContent: label(map, words) }), legend(map, words),
-        make("p", { className: "hint", textContent: faithfulness(map, words) }));
-    }
-
-    function offer(map, draw) {
-      const draws = make("button", { type: "button", textContent: words("heatmap.draw") });
-      draws.addEventListener("click", draw);
-      description.replaceChildren(make("p", { className: "heatmap-label", textContent: label(map, words) }),
-        make("p", { className: "hint", textContent: faithfulness(map, words) }), draws);
+      this.status.textContent = problem.message;
     }
   }
 
-  function choice(maps, chosen, pick) {
-    const select = make("select", { id: `${id}-map` });
-    maps.forEach((map, number) => select.append(make("option", { value: number, textContent: label(map, words) })));
-    select.value = String(chosen);
-    select.addEventListener("change", () => pick(Number(select.value)));
-    return field(words("heatmap.choose"), select);
+  // A map that failed its deletion test is drawn only when the reader asks for it.
+  /** @param {number} number */
+  async pick(number) {
+    const map = /** @type {MapFacts[]} */ (this.maps)[number];
+    const isDrawn = isConfirmed(map) || this.requested.has(number);
+    this.picked = number;
+    this.choice.value = String(number);
+    this.strength.hidden = !isDrawn;
+    this.explain(map, isDrawn);
+    this.layer = null;
+    this.draw();
+    if (!isDrawn) return;
+    const layer = await loadLayer(map.heat).catch(() => null);
+    this.status.textContent = layer ? "" : t("heatmap.damaged");
+    if (number !== this.picked) return;
+    this.layer = layer && { image: layer, box: map.roi.box };
+    this.draw();
   }
 
-  return { remove() { stop.abort(); watcher.disconnect(); over.layer?.remove(); panel.remove(); figure.classList.remove("heatmap-over"); } };
+  /** @param {MapFacts} map @param {boolean} isDrawn */
+  explain(map, isDrawn) {
+    const title = make("p", { className: "heatmap-label", textContent: label(map) }), tested = make("p", { className: "hint", textContent: faithfulness(map) });
+    if (isDrawn) return this.about.replaceChildren(title, legend(map), tested);
+    const draw = make("button", { type: "button", className: "heatmap-draw", textContent: t("heatmap.draw") });
+    draw.addEventListener("click", () => {
+      this.requested.add(this.picked);
+      this.pick(this.picked);
+      this.slider.focus();
+    });
+    this.about.replaceChildren(title, tested, draw);
+  }
+
+  draw() {
+    this.opacity.value = t("heatmap.percent", { n: this.slider.value });
+    this.slider.setAttribute("aria-valuetext", this.opacity.value);
+    const map = this.layer ? { ...this.layer, opacity: Number(this.slider.value) / 100 } : null;
+    if (this.isOpen) this.viewer().setMap(map, true);
+  }
 }
 
 // Polls until the map is made. Raises an Error whose message is for the reader.
-async function explanation(caseId, signal, words) {
+/** @param {string} caseId @returns {Promise<{maps: MapFacts[]}>} */
+async function explanation(caseId) {
   const headers = { "Accept-Language": document.documentElement.lang }, deadline = performance.now() + TIMEOUT_MS;
   while (performance.now() < deadline) {
-    const answer = await fetch(`/v1/cases/${caseId}/explanation`, { headers, signal }).catch(() => { throw new Error(words("heatmap.away")); });
+    const answer = await fetch(`/v1/cases/${caseId}/explanation`, { headers }).catch(() => { throw new Error(t("heatmap.away")); });
     if (answer.status === 200) return answer.json();
     if (answer.status !== 202) throw new Error((await answer.json()).detail);
-    await pause(1000 * Number(answer.headers.get("Retry-After") ?? 2), signal);
+    await new Promise((resolve) => setTimeout(resolve, 1000 * Number(answer.headers.get("Retry-After") ?? 2)));
   }
-  throw new Error(words("heatmap.late"));
+  throw new Error(t("heatmap.late"));
 }
 
-const pause = (ms, signal) => new Promise((resolve, reject) => {
-  const timer = setTimeout(resolve, ms);
-  signal.addEventListener("abort", () => { clearTimeout(timer); reject(signal.reason); }, { once: true });
-});
-
-function label(map, words) {
-  return words(`heatmap.label.${map.kind}`, { network: map.of, layer: map.layer ?? "" });
+/** @param {string} path */
+async function loadLayer(path) {
+  const image = make("img", { src: path });
+  await image.decode();
+  return image;
 }
 
-function legend(map, words) {
-  const list = make("ul", { className: "heatmap-legend" });
-  const say = (sign, key, fields) => list.append(make("li", { className: `heatmap-${sign}`, textContent: words(`heatmap.${key}`, fields) }));
-  say("for", "for");
+/** @param {MapFacts} map */
+function label(map) {
+  return t(`heatmap.label.${map.kind}`, { network: map.of, layer: map.layer ?? "" });
+}
+
+/** @param {MapFacts} map */
+function legend(map) {
+  const line = (sign, key, fields) => make("li", { className: `heatmap-${sign}`, textContent: t(`heatmap.${key}`, fields) });
+  const lines = [line("for", "for")];
   if (map.kind === "occlusion") {
-    say("against", "against");
-    say("strongest", "strongest", { value: (map.strongest > 0 ? "−" : "+") + Math.abs(map.strongest).toFixed(3) });
+    const value = (map.strongest > 0 ? "−" : "+") + Math.abs(map.strongest).toFixed(3);
+    lines.push(line("against", "against"), line("strongest", "strongest", { value }));
   }
-  return list;
+  return make("ul", { className: "heatmap-legend" }, ...lines);
 }
 
+/** @param {MapFacts} map */
 const isConfirmed = (map) => map.faithfulness.area > 0;
 
-function faithfulness(map, words) {
+/** @param {MapFacts} map */
+function faithfulness(map) {
   const { area, orders } = map.faithfulness;
-  return words(isConfirmed(map) ? "heatmap.faithful" : "heatmap.unfaithful", { area: area.toFixed(3), orders });
+  return t(isConfirmed(map) ? "heatmap.faithful" : "heatmap.unfaithful", { area: area.toFixed(3), orders });
 }
 
 function field(text, input, ...more) {
-  const row = make("p", { className: "field" });
-  row.append(make("label", { htmlFor: input.id, textContent: text }), input, ...more);
-  return row;
-}
-
-function make(name, facts) {
-  const { htmlFor, ...rest } = facts, element = Object.assign(document.createElement(name), rest);
-  if (htmlFor) element.setAttribute("for", htmlFor);
-  return element;
+  return make("p", { className: "field" }, make("label", { for: input.id, textContent: text }), input, ...more);
 }

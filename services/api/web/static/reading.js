@@ -1,25 +1,27 @@
 // The page of a reader study: a case, the reader's own reading, then SERA's answer, then the next case. No step back.
 // Each case and answer is requested at the moment it is shown, as its reading time begins with the request.
 
+import { letter } from "./keys.js";
 import { Problem, ask, byId, say } from "./session.js";
+import { loadImage } from "./viewer-image.js";
+import { Viewer } from "./viewer.js";
 import { VisibilityTimer } from "./visibility-timer.js";
 import { language, t } from "./words.js";
 
 const study = byId("desk").dataset.study, at = `/v1/reader-studies/${study}`;
-const form = byId("form"), slider = byId("probability"), image = byId("image"), paused = byId("paused"), stage = byId("stage");
-const ZOOMS = [1, 1.5, 2, 3, 4];
+const form = byId("form"), slider = byId("probability"), paused = byId("paused");
+const KEY_ZOOM = 1.25;
 // A key press meant for the previous form must not skip an answer that has just appeared.
 const SETTLE_MS = 600;
 const STORAGE_KEY = "sera-reading-keys";
 const timer = new VisibilityTimer();
+const viewer = new Viewer(byId("stage"), { label: t("studies.read.image") });
 /** @type {Record<string, any>} */
 let now = {};
-let isGiven = false, ready = false, zoom = 0;
+let isGiven = false, ready = false;
 
 byId("go")?.addEventListener("click", () => runStep(next));
 byId("pause").addEventListener("click", pause);
-byId("in").addEventListener("click", () => zoomTo(zoom + 1));
-byId("out").addEventListener("click", () => zoomTo(zoom - 1));
 paused.addEventListener("close", resume);
 for (const kind of ["input", "pointerup"]) slider.addEventListener(kind, () => setProbability(Number(slider.value)));
 form.addEventListener("submit", (event) => { event.preventDefault(); if (ready) submit(); });
@@ -55,9 +57,8 @@ async function next() {
 
 async function showCase(nextCase) {
   byId("size").textContent = t("common.mm", { value: nextCase.size_mm });
-  image.src = nextCase.image;
-  zoomTo(0);
-  await image.decode().catch(() => { throw new Problem({ detail: t("studies.read.no_image"), code: "no-image" }); });
+  const { image, calibration } = await loadImage(nextCase.image).catch(() => { throw new Problem({ detail: t("studies.read.no_image"), code: "no-image" }); });
+  viewer.show(image, { calibration });
 }
 
 // Shows SERA's answer beside the reader's own reading, which can be changed.
@@ -145,17 +146,6 @@ function setProbability(value) {
   byId("per-cent").textContent = t("common.percent", { value: slider.value });
 }
 
-// Zooms around the middle of the view.
-function zoomTo(step) {
-  const middle = { x: (stage.scrollLeft + stage.clientWidth / 2) / stage.scrollWidth, y: (stage.scrollTop + stage.clientHeight / 2) / stage.scrollHeight };
-  zoom = Math.min(Math.max(step, 0), ZOOMS.length - 1);
-  for (const side of ["width", "height"]) image.style[side] = `${100 * ZOOMS[zoom]}%`;
-  stage.scrollTo(middle.x * stage.scrollWidth - stage.clientWidth / 2, middle.y * stage.scrollHeight - stage.clientHeight / 2);
-  byId("zoom").textContent = t("common.percent", { value: 100 * ZOOMS[zoom] });
-  byId("out").disabled = zoom === 0;
-  byId("in").disabled = zoom === ZOOMS.length - 1;
-}
-
 function pause() {
   timer.pause(true);
   byId("desk").classList.add("covered");
@@ -169,7 +159,7 @@ function resume() {
 }
 
 const setChoice = (name, value) => () => { form.elements[name].value = value; };
-const KEYS = { b: setChoice("malignant", "false"), m: setChoice("malignant", "true"), f: setChoice("fna", "true"), n: setChoice("fna", "false"), p: pause, "+": () => zoomTo(zoom + 1), "=": () => zoomTo(zoom + 1), "-": () => zoomTo(zoom - 1) };
+const KEYS = { b: setChoice("malignant", "false"), m: setChoice("malignant", "true"), f: setChoice("fna", "true"), n: setChoice("fna", "false"), p: pause, "+": () => viewer.zoomBy(KEY_ZOOM), "=": () => viewer.zoomBy(KEY_ZOOM), "-": () => viewer.zoomBy(1 / KEY_ZOOM) };
 const STEPS = { ArrowLeft: -1, ArrowDown: -1, ArrowRight: 1, ArrowUp: 1, PageDown: -10, PageUp: 10, Home: -100, End: 100 };
 
 function onKey(event) {
@@ -184,16 +174,10 @@ function onKey(event) {
 }
 
 function shortcut(event) {
-  const key = letter(event), focusedControl = event.target.closest("input, #stage, button, a");
+  const key = letter(event), focusedControl = event.target.closest("input, select, #stage, button, a");
   if (/^\d$/.test(key)) setProbability(10 * Number(key));
   else if (key in KEYS) KEYS[key]();
   else if (key in STEPS && !focusedControl) setProbability(Math.min(Math.max(Number(slider.value) + STEPS[key], 0), 100));
   else return;
   event.preventDefault();
-}
-
-// The letter of the key's position if a Korean keyboard gives a syllable.
-function letter(event) {
-  const position = event.code.match(/^Key([A-Z])$/);
-  return position && !/^[a-z]$/i.test(event.key) ? position[1].toLowerCase() : event.key.length === 1 ? event.key.toLowerCase() : event.key;
 }

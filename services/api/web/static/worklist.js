@@ -1,7 +1,7 @@
 // The worklist: rows that refresh while a case is unfinished, and the dialogs for one case.
 
-import { ask, byId, newKey, say } from "./session.js";
-import { today } from "./times.js";
+import { OutcomeSender, fillOutcome } from "./outcome.js";
+import { ask, byId, say } from "./session.js";
 import { t } from "./words.js";
 
 const POLL_INTERVAL_MS = 2000;
@@ -12,8 +12,8 @@ const DAY = { from: "00:00", to: "23:59:59.999" };
 let timer;
 /** @type {string | null} */
 let etag = null;
-// The open dialog: its row's data, where the focus was, and the idempotency key of the last request.
-/** @type {{row: Record<string, string>, focus: Place, key: string, sent: string}} */
+// The open dialog: its row's data, where the focus was, and the sender of its outcome.
+/** @type {{row: Record<string, string>, focus: Place, sender: OutcomeSender}} */
 let open;
 
 document.addEventListener("click", (event) => {
@@ -37,13 +37,13 @@ document.addEventListener("visibilitychange", () => (document.hidden ? clearTime
 scheduleRefresh();
 
 const ACTIONS = {
-  outcome: (button) => show("outcome", button, fillOutcome),
+  outcome: (button) => show("outcome", button, (form) => fillOutcome(form, open.row.outcome ? JSON.parse(open.row.outcome) : null)),
   erase: (button) => show("erase", button, () => {}),
   rerun: (button) => rerun(button, `/v1/jobs/${row(button).dataset.job}/rerun`, () => t("worklist.rerun_done", { name: row(button).dataset.name })),
   "rerun-all": (button) => rerun(button, `/v1/jobs/rerun?reason=${encodeURIComponent(button.dataset.reason)}`, (done) => t(done.more ? "worklist.dead.queued_more" : "worklist.dead.queued", { n: done.queued })),
 };
 const REQUESTS = {
-  outcome: (form) => ask("POST", `/v1/cases/${open.row.case}/outcome`, { json: outcomeOf(form), headers: { "Idempotency-Key": key(form) } }),
+  outcome: (form) => open.sender.send(open.row.case, form),
   erase: (form) => ask("DELETE", `/v1/cases/${open.row.case}?ground=${form.elements.ground.value}`),
 };
 
@@ -63,39 +63,12 @@ async function rerun(button, path, done) {
 
 function show(id, button, fill) {
   const dialog = byId(id), form = dialog.querySelector("form");
-  open = { row: { ...row(button).dataset }, focus: focused(), key: "", sent: "" };
+  open = { row: { ...row(button).dataset }, focus: focused(), sender: new OutcomeSender() };
   form.reset();
   dialog.querySelector(".of").textContent = open.row.name;
   dialog.querySelector("[role=alert]").textContent = "";
   fill(form);
   dialog.showModal();
-}
-
-// Fills the form with the recorded outcome; the patient's number is not known here.
-function fillOutcome(form) {
-  const { determined_on, malignant, source, consent } = form.elements;
-  determined_on.max = today();
-  if (!open.row.outcome) return;
-  const outcome = JSON.parse(open.row.outcome);
-  malignant.value = String(outcome.malignant);
-  source.value = outcome.source;
-  determined_on.value = outcome.determined_on ?? "";
-  consent.checked = outcome.consent;
-}
-
-function outcomeOf(form) {
-  const { malignant, source, determined_on, patient, consent } = form.elements;
-  return { malignant: malignant.value === "true", source: source.value, determined_on: determined_on.value || null, patient: patient.value.trim() || null, consent: consent.checked };
-}
-
-// The same key for a repeat of the same values, a new one for other values.
-function key(form) {
-  const content = JSON.stringify(outcomeOf(form));
-  if (open.sent !== content) {
-    open.sent = content;
-    open.key = newKey();
-  }
-  return open.key;
 }
 
 async function send(dialog) {

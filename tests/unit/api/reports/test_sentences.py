@@ -309,3 +309,40 @@ def test_a_level_in_words_is_translated_into_korean():
         for name in ("high suspicion", "TR5", None)
     ]
     assert levels == ["높은 의심", "TR5", "–"]
+
+
+@pytest.mark.parametrize(
+    ("risk", "text"),
+    [
+        (0.0, "0 %"),
+        (0.003, "<1 %"),
+        (0.0127, "1 %"),
+        (0.0196, "1.96 %"),
+        (0.0427, "4 %"),
+        (0.047, "4.7 %"),
+        (0.0496, "4.96 %"),
+        (0.05, "5 %"),
+        (0.199, "20 %"),
+        (0.2001, "20.01 %"),
+        (0.424, "42 %"),
+        (0.997, ">99 %"),
+        (1.0, "100 %"),
+    ],
+)
+def test_a_risk_is_whole_per_cent_unless_that_crosses_a_limit(risk, text):
+    assert sentences.risk_percent(risk) == text
+
+
+def test_a_shown_risk_has_the_level_of_the_risk_itself():
+    for thousandth in range(6, 994):
+        risk = thousandth / 1000 + 0.0004
+        shown = float(sentences.risk_percent(risk).removesuffix(" %")) / 100
+        for rule in RULES.values():
+            assert rule.level(shown) == rule.level(risk), (risk, rule.name)
+
+
+@pytest.mark.parametrize("language", Language)
+def test_every_warning_about_a_case_has_a_short_name(language):
+    translate = TRANSLATIONS[language]
+    codes = set(warning_codes()) - {*MODEL_CAUTIONS}
+    assert [code for code in codes if f"result.remark.{code}" not in translate] == []

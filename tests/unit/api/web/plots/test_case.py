@@ -17,15 +17,46 @@ def by_class(figure: ElementTree.Element, name: str) -> ElementTree.Element | No
     return figure.find(f"*[@class='{name}']")
 
 
-def test_the_bar_ends_at_the_risk_and_the_marks_are_at_their_shares():
+def x_of(share: float) -> float:
+    """The place of a risk by the bands of ACR TI-RADS, each a quarter of the bar."""
+    limits = (0.0, 0.02, 0.05, 0.2, 1.0)
+    index = next(i for i in range(4) if share <= limits[i + 1])
+    part = (share - limits[index]) / (limits[index + 1] - limits[index])
+    return LEFT + SPAN * (index + part) / 4
+
+
+def test_each_band_of_the_guideline_is_as_wide_and_named():
     figure = scale_figure()
-    assert float(by_class(figure, "risk").get("width")) == pytest.approx(
-        0.42 * SPAN, abs=0.1
-    )
-    for name, share in (("cutoff", 0.19), ("prevalence", 0.23)):
-        assert float(by_class(figure, f"mark {name}").get("x1")) == pytest.approx(
-            LEFT + share * SPAN, abs=0.1
-        )
+    names = [element.text for element in figure.findall("*[@class='level']")]
+    assert names == ["TR2", "TR3", "TR4", "TR5"]
+    widths = [
+        float(by_class(figure, f"band band-{n}").get("width"))
+        for n in range(len(names))
+    ]
+    assert widths == pytest.approx([SPAN / 4] * 4, abs=0.2)
+    ticks = [element.text for element in figure.findall("*[@class='tick']")]
+    assert ticks == ["0 %", "2 %", "5 %", "20 %", "100 %"]
+
+
+@pytest.mark.parametrize("risk", [0.0, 0.013, 0.05, 0.19, 0.42, 1.0])
+def test_the_risk_stands_in_the_band_of_its_level(risk):
+    figure = scale_figure(risk=risk, cutoff_risk=0.19)
+    start = by_class(figure, "risk").get("d").removeprefix("M").split()[0]
+    assert float(start) == pytest.approx(x_of(risk), abs=0.1)
+    cutoff = float(by_class(figure, "mark cutoff").get("x1"))
+    assert cutoff == pytest.approx(x_of(0.19), abs=0.1)
+
+
+def test_the_interval_is_a_beam_from_its_low_to_its_high_end():
+    path = by_class(scale_figure(risk_interval=(0.31, 0.56)), "interval").get("d")
+    low, high = (part.split()[0] for part in path.removeprefix("M").split("M")[:2])
+    assert (float(low), float(high)) == pytest.approx((x_of(0.31), x_of(0.56)), abs=0.1)
+
+
+def test_without_a_size_the_scale_has_no_levels():
+    figure = scale_figure(fna=None)
+    assert figure.findall("*[@class='level']") == []
+    assert float(by_class(figure, "band band-0").get("width")) == SPAN
 
 
 def test_the_figure_has_a_description_in_words():
