@@ -52,10 +52,10 @@ def test_light_has_two_networks_and_handcrafted_features():
         "handcrafted",
     ]
     assert labels(light, light.fusion.members) == [
+        "squeezenet/svm",
         "handcrafted/forest",
         "squeezenet+mobilenet_v2+handcrafted/svm",
         "mobilenet_v2+handcrafted/svm",
-        "squeezenet+mobilenet_v2/svm",
     ]
 
 
