@@ -26,7 +26,13 @@ from shared.imaging.errors import (
 from shared.imaging.file_type import inspect
 from shared.imaging.image import Box, Header, ImageFormat, Nodule, UltrasoundImage
 from shared.imaging.limits import Limits
-from shared.imaging.regions.crop import Framing, crop
+from shared.imaging.regions.crop import (
+    FoundOutlines,
+    Framing,
+    ProposedRoi,
+    crop,
+    find_outlines,
+)
 from shared.imaging.regions.marked_image import MarkedImage
 from shared.imaging.regions.mask import NoduleMask, read_mask
 from shared.imaging.regions.normalise import to_input
@@ -37,6 +43,7 @@ from shared.imaging.regions.space import to_upright
 __all__ = [
     "Box",
     "EmptyImage",
+    "FoundOutlines",
     "FrameMissing",
     "Framing",
     "Header",
@@ -54,6 +61,7 @@ __all__ = [
     "MaskUnclear",
     "Nodule",
     "NoduleMask",
+    "ProposedRoi",
     "Roi",
     "RoiInvalid",
     "RoiOutsideImage",
@@ -64,6 +72,7 @@ __all__ = [
     "decode",
     "diameter_mm",
     "find_marks",
+    "find_outlines",
     "inspect",
     "read_mask",
     "remove_marks",

@@ -1,6 +1,6 @@
 """How well the outline networks agree with people's outlines of patients that they never saw."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,7 +41,7 @@ def _outlined(
     height, width = example.pixels.shape
     picture = Box(x=0, y=0, width=width, height=height)
 
-    def union_of(boxes: Sequence[RealBox]) -> NDArray[np.bool_]:
+    def union_of(boxes: list[RealBox]) -> NDArray[np.bool_]:
         masks = [
             outliner.trace(example.pixels, Roi(box=box)).mask(picture) for box in boxes
         ]
@@ -52,5 +52,6 @@ def _outlined(
         loose = [loosen_box(box, random.uniform(-share, share, 4)) for box in boxes]
         yield name, union_of(loose)
     proposals = outliner.propose(example.pixels, picture)
+    proposed = [proposal.roi.real_box for proposal in proposals]
     empty = np.zeros_like(example.union)
-    yield WITHOUT_BOX, union_of(proposals) if proposals else empty
+    yield WITHOUT_BOX, union_of(proposed) if proposed else empty

@@ -1,6 +1,7 @@
 """Outlines nodules with a trained outline network."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cached_property
 
 import cv2
@@ -11,6 +12,7 @@ from scipy.special import expit
 
 from shared.imaging.errors import RoiInvalid, RoiTooSmall
 from shared.imaging.image import Box
+from shared.imaging.regions.crop import ProposedRoi
 from shared.imaging.regions.roi import RealBox, Roi
 from shared.networks.device import compute_device
 from shared.networks.weights.finding import tensors_digest
@@ -81,7 +83,7 @@ class NetworkOutliner:
         outline = _outline(log_odds, window, width=width, height=height)
         return outline or _ellipse(box, width=width, height=height)
 
-    def propose(self, pixels: Grey, region: Box) -> Sequence[RealBox]:
+    def propose(self, pixels: Grey, region: Box) -> Sequence[ProposedRoi]:
         """Return the boxes of what may be nodules, the likeliest first; possibly none.
 
         Only those that are read need an outline, from `trace`.
@@ -98,7 +100,11 @@ class NetworkOutliner:
         probabilities = expit(log_odds).astype(np.float32)
         height, width = pixels.shape
         placed = window.place(probabilities, width=width, height=height)
-        return _candidate_boxes(placed, region.width * region.height)
+        candidates = _candidates(placed, region.width * region.height)
+        return [
+            ProposedRoi(roi=Roi(box=candidate.box), probability=candidate.probability)
+            for candidate in candidates
+        ]
 
     def _around(self, pixels: Grey, box: RealBox) -> tuple[Window, Array]:
         """Return the window around a box, and the network's log-odds (rows, columns) there."""
@@ -147,6 +153,26 @@ def _between(start: RealBox, end: RealBox, share: float) -> RealBox:
     return left, top, width, height
 
 
+@dataclass(frozen=True)
+class _Candidate:
+    """A connected part of the picture that may be a nodule.
+
+    Attributes
+    ----------
+    weight : sum of its pixels' probabilities
+    area_px : number of its pixels
+    """
+
+    weight: float
+    area_px: int
+    box: RealBox
+
+    @property
+    def probability(self) -> float:
+        """The mean of its pixels' probabilities."""
+        return self.weight / self.area_px
+
+
 def _largest_outline(inside: NDArray[np.bool_]) -> Roi | None:
     """Return the outline of the largest part; None if no part is large enough for a nodule."""
     if not inside.any():
@@ -181,16 +207,20 @@ def _ellipse(box: RealBox, width: int, height: int) -> Roi:
     return _largest_outline(ellipse) or Roi(box=box)
 
 
-def _candidate_boxes(probabilities: Array, area_px: int) -> list[RealBox]:
-    """Return the boxes of the parts that may be nodules, those with most probability first."""
+def _candidates(probabilities: Array, area_px: int) -> list[_Candidate]:
+    """Return the parts that may be nodules, those with most probability first."""
     inside = (probabilities >= THRESHOLD).astype(np.uint8)
     count, labels, statistics, _ = cv2.connectedComponentsWithStats(inside)
-    weighted_boxes: list[tuple[float, RealBox]] = []
+    candidates: list[_Candidate] = []
     for label in range(1, count):
         left, top, width, height, area = statistics[label].tolist()
-        weight = float(probabilities[labels == label].sum())
+        candidate = _Candidate(
+            weight=float(probabilities[labels == label].sum()),
+            area_px=area,
+            box=(left, top, width, height),
+        )
         is_large = area >= MIN_PROPOSAL_SHARE * area_px
-        if is_large and weight >= MIN_PROPOSAL_PROBABILITY * area:
-            weighted_boxes.append((weight, (left, top, width, height)))
-    weighted_boxes.sort(reverse=True)
-    return [box for _, box in weighted_boxes[:MAX_PROPOSALS]]
+        if is_large and candidate.probability >= MIN_PROPOSAL_PROBABILITY:
+            candidates.append(candidate)
+    candidates.sort(key=lambda candidate: candidate.weight, reverse=True)
+    return candidates[:MAX_PROPOSALS]

@@ -20,7 +20,7 @@ from shared.imaging.calipers import (
 )
 from shared.imaging.image import FRAME_PX, Box, Nodule, UltrasoundImage
 from shared.imaging.quality import quality_findings
-from shared.imaging.regions.roi import RealBox, Roi
+from shared.imaging.regions.roi import Roi
 from shared.imaging.regions.size import diameter_mm
 
 MARK_SEARCH_MARGIN = 0.5
@@ -51,6 +51,35 @@ NO_NODULE_FOUND = Finding(
 )
 
 
+@dataclass(frozen=True)
+class ProposedRoi:
+    """Where a nodule is, or may be.
+
+    Attributes
+    ----------
+    roi : a box around it, or its outline
+    probability : the mean probability of its pixels that they are a nodule, 0 to 1; None where a
+        person or the caliper marks said where the nodule is
+    """
+
+    roi: Roi
+    probability: float | None = None
+
+
+@dataclass(frozen=True)
+class FoundOutlines:
+    """The outlines that are read, in pixels of the image.
+
+    Attributes
+    ----------
+    outlines : one for a given ROI or caliper marks; else the likeliest first, possibly none
+    source : where the region comes from
+    """
+
+    outlines: tuple[ProposedRoi, ...]
+    source: RoiSource
+
+
 class Outliner(Protocol):
     """Draws the outlines of nodules. It may be used by several threads."""
 
@@ -63,7 +92,7 @@ class Outliner(Protocol):
         """Return the outline of the nodule that an ROI marks, on a picture (height, width)."""
         ...
 
-    def propose(self, pixels: NDArray[np.uint8], region: Box) -> Sequence[RealBox]:
+    def propose(self, pixels: NDArray[np.uint8], region: Box) -> Sequence[ProposedRoi]:
         """Return boxes of what may be nodules in a region, the likeliest first."""
         ...
 
@@ -156,63 +185,120 @@ def crop(
     ------
     RoiOutsideImage, ImageBlank
     """
+    search = _search(image, roi, framing)
+    if not search.regions:
+        return _crop_whole(image, search.part, framing)
+    region = search.regions[0].roi
+    outline = _outlined(region, search.part, framing)
+    findings: tuple[Finding, ...] = ()
+    has_outline = True
+    match search.source:
+        case RoiSource.READER:
+            size_mm = _calibrated_diameter_mm(image, region)
+            has_outline = outline.polygon is not None
+        case RoiSource.CALIPERS:
+            size_mm = _caliper_size_mm(image, search.part, region)
+            findings = (ROI_FROM_CALIPERS,)
+            has_outline = framing.outliner is not None
+        case RoiSource.NETWORK:
+            size_mm = _calibrated_diameter_mm(image, outline)
+            findings = _proposal_findings(len(search.regions))
+    nodule = _build_nodule(
+        image,
+        search.part,
+        crop_box=outline.bounds.expand(framing.margin, search.part.box),
+        roi=outline,
+        size_mm=size_mm,
+        findings=findings,
+        has_outline=has_outline,
+    )
+    return replace(nodule, roi=outline, roi_source=search.source)
+
+
+def find_outlines(
+    image: UltrasoundImage, roi: Roi | None, framing: Framing
+) -> FoundOutlines:
+    """Return the outlines that `crop` would read: its nodule is the first of them.
+
+    Parameters
+    ----------
+    image, roi, framing : as those of `crop`
+
+    Raises
+    ------
+    RoiOutsideImage
+    """
+    search = _search(image, roi, framing)
+    outlines = tuple(
+        replace(region, roi=_outlined(region.roi, search.part, framing))
+        for region in search.regions
+    )
+    return FoundOutlines(outlines=outlines, source=search.source)
+
+
+@dataclass(frozen=True, eq=False)
+class _Search:
+    """Where the nodule is.
+
+    Attributes
+    ----------
+    part : what was searched, without its caliper marks
+    regions : in pixels of the image: the given ROI, the one between caliper marks, or boxes of what
+        may be nodules, the likeliest first; none if nothing is marked and nothing was found
+    """
+
+    part: _CleanedPart
+    source: RoiSource
+    regions: tuple[ProposedRoi, ...]
+
+
+def _search(image: UltrasoundImage, roi: Roi | None, framing: Framing) -> _Search:
     height, width = image.pixels.shape
     image_box = Box(x=0, y=0, width=width, height=height)
     if roi:
-        return _crop_roi(image, roi, framing, image_box)
+        roi.check_inside(width=width, height=height)
+        search_margin = framing.margin + MARK_SEARCH_MARGIN
+        part = _remove_marks(image, roi.bounds.expand(search_margin, image_box))
+        return _Search(part, RoiSource.READER, regions=(ProposedRoi(roi),))
     part = _remove_marks(image, image.region or image_box)
     caliper_roi = None
     if framing.calipers:
         caliper_roi = roi_from_marks(part.marks, width=width, height=height)
-    if caliper_roi is None:
-        return _crop_unmarked(image, part, framing)
-    spacing_mm = image.spacing_at(caliper_roi.bounds)
-    size_mm = caliper_mm(part.marks, spacing_mm) if spacing_mm else None
-    roi = _outlined(caliper_roi, part, framing)
-    nodule = _build_nodule(
-        image,
-        part,
-        crop_box=roi.bounds.expand(framing.margin, part.box),
-        roi=roi,
-        size_mm=size_mm,
-        findings=(ROI_FROM_CALIPERS,),
-        has_outline=framing.outliner is not None,
-    )
-    return replace(nodule, roi=roi, roi_source=RoiSource.CALIPERS)
+    if caliper_roi is not None:
+        return _Search(part, RoiSource.CALIPERS, regions=(ProposedRoi(caliper_roi),))
+    regions = _proposals(part, framing.outliner) if framing.outliner else ()
+    return _Search(part, RoiSource.NETWORK, regions)
 
 
-def _crop_unmarked(
-    image: UltrasoundImage, part: _CleanedPart, framing: Framing
-) -> Nodule:
-    """Crop the likeliest nodule of a picture on which nothing is marked.
-
-    Without an outliner, and where it finds none, the nodule is the whole picture.
-    """
-    if framing.outliner is None:
-        return _build_nodule(image, part, crop_box=part.box, findings=(NO_ROI,))
+def _proposals(part: _CleanedPart, outliner: Outliner) -> tuple[ProposedRoi, ...]:
     rows, columns = part.pixels.shape
     region = Box(x=0, y=0, width=columns, height=rows)
-    proposals = framing.outliner.propose(part.pixels, region)
-    if not proposals:
-        nodule = _build_nodule(
-            image, part, crop_box=part.box, findings=(NO_NODULE_FOUND,)
-        )
-        return replace(nodule, is_found=False)
-    traced = framing.outliner.trace(part.pixels, Roi(box=proposals[0]))
-    roi = traced.shifted(right=part.box.x, down=part.box.y)
-    findings: tuple[Finding, ...] = (NODULE_PROPOSED,)
-    if len(proposals) > 1:
-        findings = (*findings, _other_proposals(len(proposals) - 1))
-    nodule = _build_nodule(
-        image,
-        part,
-        crop_box=roi.bounds.expand(framing.margin, part.box),
-        roi=roi,
-        size_mm=_calibrated_diameter_mm(image, roi),
-        findings=findings,
-        has_outline=True,
+    return tuple(
+        replace(proposal, roi=proposal.roi.shifted(right=part.box.x, down=part.box.y))
+        for proposal in outliner.propose(part.pixels, region)
     )
-    return replace(nodule, roi=roi, roi_source=RoiSource.NETWORK)
+
+
+def _crop_whole(image: UltrasoundImage, part: _CleanedPart, framing: Framing) -> Nodule:
+    """Crop the whole picture: nothing is marked on it, and no nodule was found."""
+    if framing.outliner is None:
+        return _build_nodule(image, part, crop_box=part.box, findings=(NO_ROI,))
+    nodule = _build_nodule(image, part, crop_box=part.box, findings=(NO_NODULE_FOUND,))
+    return replace(nodule, is_found=False)
+
+
+def _proposal_findings(count: int) -> tuple[Finding, ...]:
+    if count == 1:
+        return (NODULE_PROPOSED,)
+    return (NODULE_PROPOSED, _other_proposals(count - 1))
+
+
+def _caliper_size_mm(
+    image: UltrasoundImage, part: _CleanedPart, roi: Roi
+) -> float | None:
+    """Return the distance between the caliper marks; None without a calibration."""
+    spacing_mm = image.spacing_at(roi.bounds)
+    return caliper_mm(part.marks, spacing_mm) if spacing_mm else None
 
 
 def _outlined(roi: Roi, part: _CleanedPart, framing: Framing) -> Roi:
@@ -222,24 +308,6 @@ def _outlined(roi: Roi, part: _CleanedPart, framing: Framing) -> Roi:
     in_part = roi.shifted(right=-part.box.x, down=-part.box.y)
     traced = framing.outliner.trace(part.pixels, in_part)
     return traced.shifted(right=part.box.x, down=part.box.y)
-
-
-def _crop_roi(
-    image: UltrasoundImage, roi: Roi, framing: Framing, image_box: Box
-) -> Nodule:
-    roi.check_inside(width=image_box.width, height=image_box.height)
-    search_margin = framing.margin + MARK_SEARCH_MARGIN
-    part = _remove_marks(image, roi.bounds.expand(search_margin, image_box))
-    outline = _outlined(roi, part, framing)
-    nodule = _build_nodule(
-        image,
-        part,
-        crop_box=outline.bounds.expand(framing.margin, part.box),
-        roi=outline,
-        size_mm=_calibrated_diameter_mm(image, roi),
-        has_outline=outline.polygon is not None,
-    )
-    return replace(nodule, roi=outline, roi_source=RoiSource.READER)
 
 
 def _remove_marks(image: UltrasoundImage, box: Box) -> _CleanedPart:
@@ -299,11 +367,13 @@ def whole_frame(image: UltrasoundImage) -> NDArray[np.uint8]:
     return np.asarray(frame, np.uint8)
 
 
-def _calibrated_diameter_mm(image: UltrasoundImage, roi: Roi) -> float | None:
+def _calibrated_diameter_mm(image: UltrasoundImage, roi: Roi | None) -> float | None:
     """Return the ROI's diameter in mm.
 
     It is None if the ROI is outside the regions to which the calibration applies.
     """
+    if roi is None:
+        return None
     spacing_mm = image.spacing_at(roi.bounds)
     return diameter_mm(roi, spacing_mm) if spacing_mm else None
 

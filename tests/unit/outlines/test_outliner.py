@@ -7,8 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from shared.imaging import Box, Roi
-from shared.imaging.regions.roi import RealBox
+from shared.imaging import Box, ProposedRoi, Roi
 from shared.outlines import NetworkOutliner, pack_network
 from shared.outlines.examples import loosen_box, mask_box
 from shared.outlines.outliner import MAX_PROPOSALS
@@ -67,7 +66,7 @@ def bright(*ellipses: tuple[int, int, int, int]) -> NDArray[np.uint8]:
     return pixels
 
 
-def proposals_on(*ellipses: tuple[int, int, int, int]) -> Sequence[RealBox]:
+def proposals_on(*ellipses: tuple[int, int, int, int]) -> Sequence[ProposedRoi]:
     return NetworkOutliner(Brightness()).propose(bright(*ellipses), WHOLE)
 
 
@@ -81,10 +80,10 @@ def test_a_box_that_is_off_is_moved_to_what_is_seen(shift):
 
 def test_the_largest_nodule_is_proposed_first():
     first, second = proposals_on((30, 30, 10, 8), (80, 80, 30, 24))
-    left, _, width, _ = first
-    assert left == pytest.approx(50, abs=2)
-    assert width == pytest.approx(61, abs=4)
-    assert second[0] == pytest.approx(20, abs=2)
+    assert first.roi.bounds.x == pytest.approx(50, abs=2)
+    assert first.roi.bounds.width == pytest.approx(61, abs=4)
+    assert second.roi.bounds.x == pytest.approx(20, abs=2)
+    assert 0.9 < first.probability <= 1
 
 
 @pytest.mark.parametrize("ellipses", [(), ((60, 60, 2, 2),)])

@@ -10,10 +10,12 @@ from shared.imaging import (
     Framing,
     ImageBlank,
     ImageFormat,
+    ProposedRoi,
     Roi,
     RoiOutsideImage,
     UltrasoundImage,
     crop,
+    find_outlines,
 )
 from shared.phantoms import draw
 from tests.support.builders import MARK_GREY, Screen
@@ -228,7 +230,7 @@ class FixedOutliner:
         return Roi(polygon=((x, y), (x + width - 1, y), (x, y + height - 1)))
 
     def propose(self, pixels, region):
-        return self.proposals
+        return [ProposedRoi(Roi(box=box), 0.75) for box in self.proposals]
 
 
 @pytest.mark.parametrize(
@@ -261,6 +263,28 @@ def test_without_an_roi_the_likeliest_nodule_alone_is_outlined_and_read():
     assert outliner.boxes == [(10, 5, 31, 31)]
     assert nodule.is_found
     assert codes(nodule)[1:3] == ["nodule-proposed", "several-proposals"]
+
+
+@pytest.mark.parametrize("given", [None, Roi(box=(20, 10, 30, 16))])
+def test_the_outlines_that_are_shown_are_those_that_are_read(given):
+    outliner = FixedOutliner((10, 5, 31, 31), (60, 5, 21, 21))
+    framing = Framing(0.1, outliner=outliner)
+    picture = image(region=Box(x=5, y=3, width=90, height=50))
+    nodule = crop(picture, given, framing)
+    assert len(outliner.boxes) == 1
+    found = find_outlines(picture, given, framing)
+    assert (found.outlines[0].roi, found.source) == (nodule.roi, nodule.roi_source)
+    probabilities = [outline.probability for outline in found.outlines]
+    assert probabilities == ([None] if given else [0.75, 0.75])
+    assert all(outline.roi.polygon for outline in found.outlines)
+
+
+def test_the_outline_between_caliper_marks_is_shown_as_such():
+    found = find_outlines(
+        image_with_marks(*TWO_ENDS), None, Framing(outliner=FixedOutliner())
+    )
+    assert found.source is RoiSource.CALIPERS
+    assert len(found.outlines) == 1
 
 
 def test_no_nodule_found_is_said():
