@@ -61,6 +61,14 @@ class Settings(BaseSettings):
     alive_file: Path | None = None
     """The file of a worker's progress, for `python -m services.worker.liveness_probe`."""
 
+    preview_kept_min: Annotated[int, Field(ge=1, le=24 * 60)] = 30
+    """How long a previewed image is kept if its sender asks for it, in minutes."""
+    max_kept_previews: Annotated[int, Field(ge=1)] = 200
+    max_kept_previews_mib: Annotated[int, Field(ge=1)] = 1024
+    """How many previewed images of a hospital are kept at a time, and how much they may take.
+
+    Our own choice, without a source: twenty readers who preview an image every three minutes.
+    """
     max_upload_mib: Annotated[int, Field(ge=1, le=512)] = 32
     body_stall_s: Annotated[float, Field(gt=0, le=600)] = 20.0
     """A client that sends no part of its body for this long is cut off.

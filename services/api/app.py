@@ -60,6 +60,8 @@ from shared.cases.accept import CaseAcceptance
 from shared.cases.admission import Admission
 from shared.cases.decoder_pool import DecoderPool, open_sandbox
 from shared.cases.deidentification import Deidentifier
+from shared.cases.intake import ImageIntake
+from shared.cases.kept_previews import KeptPreviews, PreviewLimits
 from shared.cases.pace import Pace
 from shared.ledger import Ledger
 from shared.objects import open_store
@@ -143,10 +145,9 @@ def build_dependencies(settings: Settings) -> Dependencies:
     pace = Pace(counter_ledger)
     decoder_pool = DecoderPool(open_sandbox(settings))
     deidentifier = Deidentifier(counter_ledger, decoder_pool)
+    intake = ImageIntake(objects, deidentifier, decoder_pool)
     acceptance = CaseAcceptance(
-        objects=objects,
-        deidentifier=deidentifier,
-        decoder_pool=decoder_pool,
+        intake=intake,
         admission=Admission(counter_ledger, settings, pace),
         notifier=notifier,
         max_upload_bytes=settings.max_upload_bytes,
@@ -167,6 +168,8 @@ def build_dependencies(settings: Settings) -> Dependencies:
         answer_cache=AnswerCache(),
         read_audit=ReadAudit(),
         deidentifier=deidentifier,
+        intake=intake,
+        kept_previews=KeptPreviews(intake, PreviewLimits.of(settings)),
         decoder_pool=decoder_pool,
         route_pools=RoutePools(),
         readiness=ReadinessProbe(),

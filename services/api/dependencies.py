@@ -21,6 +21,8 @@ from services.api.session.provider import IdentityProvider
 from shared.cases.accept import CaseAcceptance
 from shared.cases.decoder_pool import DecoderPool
 from shared.cases.deidentification import Deidentifier
+from shared.cases.intake import ImageIntake
+from shared.cases.kept_previews import KeptPreviews
 from shared.cases.pace import Pace
 from shared.domain.roles import (
     HOSPITAL_ROLES,
@@ -58,6 +60,8 @@ class Dependencies:
     answer_cache: AnswerCache
     read_audit: ReadAudit
     deidentifier: Deidentifier
+    intake: ImageIntake
+    kept_previews: KeptPreviews
     decoder_pool: DecoderPool
     route_pools: RoutePools
     readiness: ReadinessProbe

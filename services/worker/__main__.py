@@ -15,6 +15,7 @@ from services.worker.explanations import ExplanationService
 from services.worker.inference.loop import InferenceService
 from services.worker.inference.preparation import Preparation, open_decoders
 from services.worker.live_model import Follower, LiveModel
+from services.worker.outlines import OutlineService
 from services.worker.presence import Presence
 from services.worker.retention import RetentionSweeper
 from shared.engines import open_engine
@@ -58,6 +59,7 @@ class WorkerServices:
 
     inference: InferenceService
     explanations: ExplanationService
+    outlines: OutlineService
     sealer: Sealer
     sweeper: RetentionSweeper
     follower: Follower
@@ -83,18 +85,23 @@ def bootstrap(settings: Settings, liveness: LivenessReporter) -> WorkerServices:
         presence=Presence(engine.device),
     )
     preparation = Preparation(objects, decoders)
+    outlines = OutlineService(
+        ledger=ledger, objects=objects, live=live, decoders=decoders
+    )
     inference = InferenceService(
         settings=settings,
         ledger=ledger,
         live=live,
         preparation=preparation,
         heartbeat=_start_heartbeat(ledger, settings, liveness),
+        run_interactive_work=outlines.draw_next,
     )
 
     def work_on_cases() -> None:
-        """Process the cases that arrive during an explanation. This is called between two slices of
-        the explanation.
+        """Draw an outline and process the cases that arrive during an explanation. This is called
+        between two slices of the explanation.
         """
+        outlines.draw_next()
         inference.work()
         liveness.report_progress()
 
@@ -109,6 +116,7 @@ def bootstrap(settings: Settings, liveness: LivenessReporter) -> WorkerServices:
     return WorkerServices(
         inference=inference,
         explanations=explanations,
+        outlines=outlines,
         sealer=Sealer(
             ledger,
             lambda: seal_key(settings),
@@ -145,6 +153,11 @@ def register(app: Celery, services: WorkerServices, liveness: LivenessReporter) 
     def infer(subject: str) -> None:
         with _reported_progress(liveness):
             services.inference.work()
+
+    @app.task(name=Tasks.OUTLINE)
+    def outline(subject: str) -> None:
+        with _reported_progress(liveness):
+            services.outlines.draw_all(services.inference.work)
 
     @app.task(name=Tasks.EXPLAIN)
     def explain(subject: str) -> None:
@@ -189,7 +202,12 @@ def main() -> None:
     register(app, services, liveness)
     worker_shutting_down.connect(lambda **_: services.inference.close(), weak=False)
     worker_ready.connect(lambda **_: announce(settings), weak=False)
-    queues = [Queues.INFERENCE, Queues.EXPLAIN, Queues.AUDIT]
+    queues = [
+        Queues.INTERACTIVE,
+        Queues.INFERENCE,
+        Queues.EXPLAIN,
+        Queues.AUDIT,
+    ]
     run_solo(app, queues, settings.worker_name)
 
 

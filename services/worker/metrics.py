@@ -62,6 +62,24 @@ MODEL = Gauge(
     ["model", "digest"],
     registry=REGISTRY,
 )
+OUTLINE_WAITED = Histogram(
+    "sera_outline_wait_seconds",
+    "From the request for outlines of a preview to its claim.",
+    buckets=STAGE_S,
+    registry=REGISTRY,
+)
+OUTLINE_DRAWN = Histogram(
+    "sera_outline_seconds",
+    "Drawing the outlines of one preview, with fetching and decoding.",
+    buckets=STAGE_S,
+    registry=REGISTRY,
+)
+OUTLINES = Counter(
+    "sera_outlines_total",
+    "Requests for outlines of previews: drawn, or the code of the reason why not.",
+    ["outcome"],
+    registry=REGISTRY,
+)
 SHADOWED = Counter(
     "sera_shadow_results_total",
     "Cases that a candidate in the shadow has read.",

@@ -1,4 +1,4 @@
-"""Erases cases that are due and removes the objects that erasures left behind.
+"""Erases due cases and expired previews, and removes the objects that erasures left behind.
 
 Beat notifies periodically, the gateway after an erasure.
 """
@@ -15,8 +15,9 @@ from shared.observability.logs import log
 ACTOR = "retention"
 MAX_CASES = 100
 MAX_OBJECTS = 500
-"""Maximum number of cases and of objects that one query returns. Each case or object is then erased
-in its own transaction.
+MAX_PREVIEWS = 1000
+"""Maximum number of cases, objects and previews that one query returns. Each case or object is then
+erased in its own transaction, previews in one.
 """
 SWEEP_S = 2.0
 """Maximum duration of one sweep. Submitted cases wait for the same process, so the remaining work
@@ -45,13 +46,14 @@ class RetentionSweeper:
         self._sweep_s = sweep_s
 
     def sweep(self) -> None:
-        """Erase due cases, then clear up after erasures.
+        """Erase due cases and expired previews, then clear up after erasures.
 
         Work that fails because an engine is unavailable is done at the next notification.
         """
         began = time.monotonic()
         try:
             self._erase_due(began + self._sweep_s / 2)
+            self._erase_previews()
             self._clear_drafts()
             self._remove_objects(began + self._sweep_s)
         except Unavailable as error:
@@ -73,6 +75,12 @@ class RetentionSweeper:
     def _erase(self, case_id: UUID) -> bool:
         with self._ledger.system_session(ACTOR) as session:
             return session.retention.erase(case_id, self._default_days)
+
+    def _erase_previews(self) -> None:
+        with self._ledger.system_session(ACTOR) as session:
+            erased = session.expired_previews.erase(MAX_PREVIEWS)
+        if erased:
+            log().info("retention.previews-erased", previews=erased)
 
     def _clear_drafts(self) -> None:
         """Remove erased cases from drafts, each under its dataset's lock."""

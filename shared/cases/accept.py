@@ -1,31 +1,25 @@
-"""Accepts cases: checks and stores the cleaned image, then writes case and job in one transaction."""
+"""Accepts cases: has the image cleaned and stored, then writes case and job in one transaction."""
 
 import hashlib
 import json
 from dataclasses import dataclass, replace
-from io import BytesIO
 from typing import BinaryIO
 from uuid import UUID
 
 from shared.cases.admission import Admission, LimitReached
-from shared.cases.decoder_pool import DecoderPool, DecodersBusy
-from shared.cases.deidentification import Deidentifier
+from shared.cases.decoder_pool import DecodersBusy
+from shared.cases.intake import ImageIntake, StoredImage
 from shared.domain.audit.events import Event
-from shared.domain.burnt_in_text import TextPolicy
 from shared.domain.image_source import ImageSource
 from shared.domain.jobs import Priority
-from shared.domain.results.findings import Finding
 from shared.domain.roi_space import RoiSpace
 from shared.errors import InputError, TooLarge
 from shared.guidelines import Descriptors, descriptors_to_json
-from shared.imaging import Header, ImageFormat, Roi, inspect, to_upright
-from shared.imaging.deidentify import CleanedFile
-from shared.imaging.sandbox.checked import CheckedImage
+from shared.imaging import Roi, inspect, to_upright
 from shared.ledger import HospitalSession
 from shared.ledger.cases.repository import NewCase
 from shared.ledger.hospitals.rate_limits import RateLimitStatus
 from shared.ledger.idempotency.requests import IdempotentRequest
-from shared.objects import ObjectStore
 from shared.observability import tracing
 from shared.observability.logs import log
 from shared.queueing import Notifier
@@ -88,36 +82,19 @@ class AcceptedCase:
     duplicate_of: UUID | None
 
 
-@dataclass(frozen=True)
-class StoredImage:
-    """The cleaned image in the object store, the counts of the removed parts, and what the cleaned
-    image no longer shows about the original.
-    """
-
-    header: Header
-    data: bytes
-    sha256: str
-    removed: dict[str, int]
-    findings: tuple[Finding, ...]
-
-
 class CaseAcceptance:
     """The use case that the HTTP gateway and other listeners share."""
 
     def __init__(
         self,
         *,
-        objects: ObjectStore,
-        deidentifier: Deidentifier,
-        decoder_pool: DecoderPool,
+        intake: ImageIntake,
         admission: Admission,
         notifier: Notifier,
         max_upload_bytes: int,
     ) -> None:
         self.admission = admission
-        self._objects = objects
-        self._deidentifier = deidentifier
-        self._decoder_pool = decoder_pool
+        self._intake = intake
         self._notifier = notifier
         self._max_upload_bytes = max_upload_bytes
 
@@ -150,7 +127,7 @@ class CaseAcceptance:
         status = rate_limit_status or self.admission.status_of(session.hospital_id)
         self._check(status, submission.priority, idempotent)
         try:
-            cleaned = self._clean(
+            cleaned = self._intake.clean(
                 header=header,
                 original=original,
                 frame=submission.frame,
@@ -166,7 +143,7 @@ class CaseAcceptance:
                 session.hospital_id, submission.priority
             )
             raise
-        image = self._store(header, cleaned)
+        image = self._intake.store(header, cleaned)
         if idempotent is not None:
             idempotent.reserve()
         present_status = self.admission.check(session, submission.priority)
@@ -203,64 +180,10 @@ class CaseAcceptance:
             raise TooLarge(limit_mib=f"{limit / 2**20:.3g}")
         return original
 
-    def _clean(
-        self,
-        *,
-        header: Header,
-        original: bytes,
-        frame: int | None,
-        hospital_id: UUID,
-        text_policy: TextPolicy,
-    ) -> CleanedFile:
-        """Clean an image, and check that its frame can be read.
-
-        The original image is discarded after the request. Text beside the tissue is painted over
-        if the hospital wishes it; a loop is always searched, because each frame may have its own.
-        Raises InputError, DecodersBusy, Unavailable.
-        """
-        cleaned = self._deidentifier.clean(original, hospital_id)
-        blanks_text = text_policy is TextPolicy.BLANK
-        checked = self._check_readable(
-            cleaned, frame, hospital_id, find_text=blanks_text
-        )
-        is_loop = header.format is ImageFormat.DICOM and header.frames > 1
-        if blanks_text and (checked.has_text_beside_tissue or is_loop):
-            cleaned = self._deidentifier.clean_and_blank_text(original, hospital_id)
-            self._check_readable(cleaned, frame, hospital_id, find_text=False)
-        return cleaned
-
-    def _check_readable(
-        self,
-        cleaned: CleanedFile,
-        frame: int | None,
-        hospital_id: UUID,
-        find_text: bool,
-    ) -> CheckedImage:
-        return self._decoder_pool.check(
-            cleaned.data,
-            frame=frame,
-            hospital_id=hospital_id,
-            find_text=find_text,
-        )
-
-    def _store(self, header: Header, cleaned: CleanedFile) -> StoredImage:
-        """Store a cleaned image. Its format may be another one than the original's."""
-        stored = self._objects.put(cleaned.data, overwrite=True)
-        stored_format = inspect(BytesIO(cleaned.data)).format
-        return StoredImage(
-            header=replace(header, format=stored_format),
-            data=cleaned.data,
-            sha256=stored.sha256,
-            removed=dict(cleaned.removed),
-            findings=cleaned.findings,
-        )
-
     def _record(
         self, session: HospitalSession, submission: Submission, image: StoredImage
     ) -> AcceptedCase:
-        if session.orphaned_objects.hold([image.sha256]):
-            # An erasure may have removed the object in the meantime.
-            self._objects.put(image.data)
+        self._intake.hold(session, image)
         case = _new_case(submission, image)
         duplicate_of = session.cases.find_first_identical(case)
         case_id = session.cases.add(replace(case, duplicate_of=duplicate_of))

@@ -22,6 +22,7 @@ from shared.ledger.jobs.repository import Jobs
 from shared.ledger.monitoring.observations import Observations
 from shared.ledger.monitoring.wallboard import Wallboard
 from shared.ledger.people.repository import People
+from shared.ledger.previews.repository import Previews
 from shared.ledger.reader_studies.readings import Readings
 from shared.ledger.reader_studies.repository import ReaderStudies
 from shared.ledger.transaction import LedgerSession, Transaction, repository
@@ -57,6 +58,10 @@ class HospitalSession(LedgerSession):
     @repository
     def explanations(self) -> Explanations:
         return Explanations(self.sql, self.hospital_id)
+
+    @repository
+    def previews(self) -> Previews:
+        return Previews(self.sql, self.hospital_id)
 
     @repository
     def outcomes(self) -> Outcomes:

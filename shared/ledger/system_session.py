@@ -33,6 +33,7 @@ from shared.ledger.people.oidc_states import OidcStates
 from shared.ledger.people.repository import People
 from shared.ledger.people.sessions import Sessions
 from shared.ledger.people.sign_ins import SignIns
+from shared.ledger.previews.outline_queue import ExpiredPreviews, OutlineQueue
 from shared.ledger.schema.terms import SchemaTerms
 from shared.ledger.training.runs import TrainingRuns
 from shared.ledger.training.steps import Steps
@@ -149,6 +150,14 @@ class SystemSession(LedgerSession):
     @repository
     def explanation_queue(self) -> ExplanationQueue:
         return ExplanationQueue(self.sql)
+
+    @repository
+    def outline_queue(self) -> OutlineQueue:
+        return OutlineQueue(self.sql)
+
+    @repository
+    def expired_previews(self) -> ExpiredPreviews:
+        return ExpiredPreviews(self.sql)
 
     @repository
     def retention(self) -> Retention:

@@ -44,6 +44,7 @@ from shared.ledger.people.tables import (
     SignInRateLimitRow,
     UnknownNameRow,
 )
+from shared.ledger.previews.tables import PreviewOutlineRow, PreviewRow
 from shared.ledger.reader_studies.tables import (
     BlindingBreachRow,
     ReaderStudyCaseRow,
@@ -83,6 +84,8 @@ __all__ = [
     "OrphanedObjectRow",
     "OutcomeRow",
     "PersonRow",
+    "PreviewOutlineRow",
+    "PreviewRow",
     "PromotionRow",
     "RateLimitRow",
     "ReaderLevelRow",

@@ -17,6 +17,7 @@ class Queues(StrEnum):
     TRAIN = "train"
     EXPLAIN = "explain"
     SHADOW = "shadow"
+    INTERACTIVE = "interactive"
     AUDIT = "audit"
 
 
@@ -25,6 +26,7 @@ class Tasks(StrEnum):
     EXPLAIN = "explain.ring"
     TRAIN = "train.ring"
     SHADOW = "shadow.ring"
+    OUTLINE = "outline.ring"
     SEAL = "audit.seal"
     SWEEP = "retention.sweep"
 
@@ -40,6 +42,7 @@ def celery_app(broker_url: str) -> Celery:
             Tasks.EXPLAIN: Queues.EXPLAIN,
             Tasks.TRAIN: Queues.TRAIN,
             Tasks.SHADOW: Queues.SHADOW,
+            Tasks.OUTLINE: Queues.INTERACTIVE,
             Tasks.SEAL: Queues.AUDIT,
             Tasks.SWEEP: Queues.AUDIT,
         },

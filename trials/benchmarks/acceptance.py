@@ -26,6 +26,7 @@ from shared.cases.accept import CaseAcceptance, Submission
 from shared.cases.admission import Admission
 from shared.cases.decoder_pool import DecoderPool, open_sandbox
 from shared.cases.deidentification import Deidentifier
+from shared.cases.intake import ImageIntake
 from shared.cases.pace import Pace
 from shared.imaging.sandbox.checked import CheckedImage
 from shared.ledger import Ledger
@@ -109,9 +110,7 @@ def _acceptance(
     settings: Settings, ledger: Ledger, deidentifier: Deidentifier, pool: DecoderPool
 ) -> CaseAcceptance:
     return CaseAcceptance(
-        objects=open_store(settings.objects),
-        deidentifier=deidentifier,
-        decoder_pool=pool,
+        intake=ImageIntake(open_store(settings.objects), deidentifier, pool),
         admission=Admission(ledger, settings, Pace(ledger)),
         notifier=CeleryNotifier(celery_app(settings.broker)),
         max_upload_bytes=settings.max_upload_bytes,

@@ -1,21 +1,30 @@
-"""Route of previews: shows how SERA interprets an image before it is submitted as a case. Nothing
-is stored or logged.
+"""Routes of previews: how SERA interprets an image before it is submitted as a case.
+
+Nothing is logged, and nothing is stored unless the sender asks for it.
 """
 
 from typing import Annotated
+from uuid import UUID
 
-from fastapi import APIRouter, Depends, File, Form, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Query, Response, UploadFile
 
 from services.api.dependencies import (
     DependenciesDep,
+    HospitalSessionDep,
     Submitter,
     TransactionDep,
     hospital_id_of,
 )
-from services.api.previews.schemas import PreviewView
+from services.api.previews.outlines import (
+    MAX_ROI_LENGTH,
+    RETRY_LATER,
+    OutlineService,
+)
+from services.api.previews.schemas import OutlinesView, PreviewView
 from services.api.previews.service import PreviewRequest, create_preview
 from services.api.route_pools import RoutePool, hold_place
 from services.api.strict_requests import StrictRoute
+from shared.imaging import Roi
 from shared.ledger import HospitalSession
 
 router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["previews"])
@@ -47,9 +56,17 @@ def preview_request(
             examples=["[[210, 140], [1380, 190], [1350, 1010], [240, 1060]]"],
         ),
     ] = None,
+    keep: Annotated[
+        bool,
+        Form(
+            description="Whether to keep the de-identified image for 30 minutes (a setting of the "
+            "installation), so that its outlines can be asked for. The picture of a photo is kept, "
+            "not the photo."
+        ),
+    ] = False,
 ) -> PreviewRequest:
     return PreviewRequest(
-        image=image.file, frame=frame, is_photo=photo, corners=corners
+        image=image.file, frame=frame, is_photo=photo, corners=corners, keep=keep
     )
 
 
@@ -61,7 +78,37 @@ def create_image_preview(
     transaction: TransactionDep,
 ) -> PreviewView:
     """Return calipers, scale and ROI of an image, the quality of a photo, and a preview image.
-    Nothing is stored.
+    Nothing is stored, unless `keep` is set.
     """
     session = HospitalSession(transaction, hospital_id_of(caller), caller.actor)
     return create_preview(dependencies, session, form)
+
+
+@router.get(
+    "/previews/{preview_id}/outlines",
+    response_model=OutlinesView,
+    responses={202: {"description": "Being drawn; ask again after Retry-After."}},
+)
+def find_preview_outlines(
+    preview_id: UUID,
+    caller: Submitter,
+    session: HospitalSessionDep,
+    dependencies: DependenciesDep,
+    roi: Annotated[
+        str | None,
+        Query(
+            max_length=MAX_ROI_LENGTH,
+            description="A box or polygon around the nodule, as `roi` of a case. Of a polygon, its "
+            "box counts. If omitted, SERA reads between the caliper marks or, without marks, looks "
+            "for the nodule.",
+            examples=['{"box": [40, 30, 180, 160]}'],
+        ),
+    ] = None,
+) -> OutlinesView | Response:
+    """Return the outlines of a kept preview that SERA would read. A worker draws them before
+    routine cases when they are first asked for.
+    """
+    box = Roi.parse(roi).real_box if roi else None
+    service = OutlineService(session, dependencies.notifier)
+    outlines = service.find(preview_id, box)
+    return outlines or Response(status_code=202, headers=RETRY_LATER)

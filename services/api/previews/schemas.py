@@ -1,10 +1,13 @@
 """API schemas of previews."""
 
+from datetime import datetime
 from typing import Literal
+from uuid import UUID
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from shared.domain.results.findings import Finding
+from shared.domain.results.roi_source import RoiSource
 from shared.imaging import ImageFormat
 
 Point = tuple[float, float]
@@ -50,6 +53,16 @@ class PreviewImage(BaseModel):
 
 
 class PreviewView(BaseModel):
+    id: UUID | None = Field(
+        description="Id of the kept image; null unless `keep` was set."
+    )
+    expires_at: datetime | None = Field(
+        description="When the kept image is erased; null unless `keep` was set."
+    )
+    links: dict[str, str] = Field(
+        description="`outlines`: where the outlines of the kept image are asked for; empty unless "
+        "`keep` was set."
+    )
     format: ImageFormat
     width: int = Field(
         description="Width of the preview in pixels. It equals the width of the image, unless the "
@@ -78,3 +91,47 @@ class PreviewView(BaseModel):
         "storage. A photo may still show everything on the screen, such as names, "
         "dates and reflected faces. Photograph only the ultrasound image."
     )
+
+
+class OutlineView(BaseModel):
+    """The outline of a nodule, to be sent as the ROI of a case or corrected first."""
+
+    polygon: list[Point] = Field(
+        description="In pixels of the preview. As `roi` of a case it is "
+        '`{"polygon": [...]}`.'
+    )
+    probability: float | None = Field(
+        ge=0,
+        le=1,
+        description="Mean probability of its pixels that they belong to a nodule, by the outline "
+        "network. Null where a box or caliper marks say where the nodule is.",
+    )
+
+
+class OutlinesView(BaseModel):
+    """What SERA would read. Without a box and without caliper marks it is the first outline."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "outlines": [
+                        {
+                            "polygon": [[120, 80], [184, 96], [150, 148]],
+                            "probability": 0.91,
+                        }
+                    ],
+                    "source": "network",
+                    "model": "7d865e959b2466918c9863afca942d0fb89d7c9ac0c99bafc3749504ded97730",
+                }
+            ]
+        }
+    )
+    outlines: list[OutlineView] = Field(
+        description="The likeliest first, at most 5. Empty: SERA found no nodule."
+    )
+    source: RoiSource = Field(
+        description="`reader`: drawn inside the box that was sent; `calipers`: between the caliper "
+        "marks; `network`: found by SERA."
+    )
+    model: str = Field(description="Digest of the model that drew the outlines.")

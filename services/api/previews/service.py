@@ -1,10 +1,12 @@
 """Previews an image: cleans it, decodes it in another process, rectifies a photo, detects
-calipers.
+calipers, and keeps it for a short time if its sender asks for that.
 """
 
 from base64 import b64encode
 from dataclasses import dataclass, replace
+from io import BytesIO
 from typing import BinaryIO
+from uuid import UUID
 
 import cv2
 
@@ -17,8 +19,10 @@ from services.api.previews.schemas import (
     SuggestedRoi,
 )
 from shared.domain.burnt_in_text import TextPolicy
+from shared.domain.image_source import ImageSource
 from shared.errors import TooLarge
 from shared.imaging import (
+    Header,
     Mark,
     UltrasoundImage,
     find_marks,
@@ -27,10 +31,11 @@ from shared.imaging import (
     roi_from_marks,
 )
 from shared.imaging.calipers import caliper_mm, end_marks
-from shared.imaging.deidentify import blank_text, burnt_in_text
+from shared.imaging.deidentify import CleanedFile, blank_text, burnt_in_text
 from shared.imaging.image import Box
 from shared.imaging.regions.crop import ROI_FROM_CALIPERS
 from shared.ledger import HospitalSession
+from shared.ledger.previews.repository import KeptPreview
 
 
 @dataclass(frozen=True)
@@ -41,21 +46,29 @@ class PreviewRequest:
     frame: int | None = None
     is_photo: bool = False
     corners: str | None = None
+    keep: bool = False
 
 
 def create_preview(
     dependencies: Dependencies, session: HospitalSession, request: PreviewRequest
 ) -> PreviewView:
-    """Return the preview of an image. Nothing is stored.
+    """Return the preview of an image. Nothing is stored, unless the image is to be kept.
 
-    The transaction ends before the image is decoded.
+    The transaction ends before the image is decoded; another one keeps the image.
     """
     text_policy = session.text_policies.read()
+    if request.keep:
+        dependencies.kept_previews.check_room(session)
     session.transaction.commit()
     header = inspect(request.image)
     frame = header.frame_index(request.frame) + 1
-    data = _read(request.image, dependencies.settings.max_upload_bytes)
-    cleaned = dependencies.deidentifier.clean(data, session.hospital_id)
+    upload = _Upload(
+        header=header,
+        original=_read(request.image, dependencies.settings.max_upload_bytes),
+        frame=request.frame,
+    )
+    cleaner = _Cleaner(dependencies, session.hospital_id, text_policy, request.keep)
+    cleaned = cleaner.clean(upload)
     image = dependencies.decoder_pool.decode(
         cleaned.data, request.frame, session.hospital_id
     )
@@ -64,6 +77,20 @@ def create_preview(
     photo: PhotoView | None = None
     if request.is_photo:
         image, photo = _rectified(image, request.corners)
+    kept: KeptPreview | None = None
+    if request.keep:
+        source = ImageSource.FILE
+        if request.is_photo:
+            source = ImageSource.PHOTO
+            upload = _picture_upload(image)
+            cleaned = cleaner.clean(upload)
+        kept = dependencies.kept_previews.keep(
+            session,
+            header=upload.header,
+            cleaned=cleaned,
+            frame=upload.frame,
+            source=source,
+        )
     height, width = image.pixels.shape
     calipers = _calipers(image)
     findings = [*cleaned.findings, *image.findings]
@@ -72,6 +99,9 @@ def create_preview(
     if calipers.roi is not None:
         findings.append(ROI_FROM_CALIPERS)
     return PreviewView(
+        id=kept.id if kept else None,
+        expires_at=kept.expires_at if kept else None,
+        links={"outlines": f"/v1/previews/{kept.id}/outlines"} if kept else {},
         format=header.format,
         width=width,
         height=height,
@@ -85,8 +115,47 @@ def create_preview(
         spacing_mm=image.spacing_mm,
         warnings=list(findings),
         photo=photo,
-        preview=PreviewImage(base64=_png_base64(image)),
+        preview=PreviewImage(base64=b64encode(_png(image)).decode()),
     )
+
+
+@dataclass(frozen=True)
+class _Upload:
+    """An image as it came, and the frame that was chosen."""
+
+    header: Header
+    original: bytes
+    frame: int | None
+
+
+@dataclass(frozen=True)
+class _Cleaner:
+    """De-identifies previews. One that is kept is cleaned exactly like the image of a case."""
+
+    dependencies: Dependencies
+    hospital_id: UUID
+    text_policy: TextPolicy
+    keep: bool
+
+    def clean(self, upload: _Upload) -> CleanedFile:
+        """Text is painted over in the file only where the file is kept; a preview without that
+        shows its picture without text.
+        """
+        if self.keep and self.text_policy is TextPolicy.BLANK:
+            return self.dependencies.intake.clean(
+                header=upload.header,
+                original=upload.original,
+                frame=upload.frame,
+                hospital_id=self.hospital_id,
+                text_policy=self.text_policy,
+            )
+        return self.dependencies.deidentifier.clean(upload.original, self.hospital_id)
+
+
+def _picture_upload(picture: UltrasoundImage) -> _Upload:
+    """Return the picture that was rectified from a photo, as its sender submits it."""
+    png = _png(picture)
+    return _Upload(header=inspect(BytesIO(png)), original=png, frame=None)
 
 
 def _read(image: BinaryIO, limit: int) -> bytes:
@@ -160,9 +229,8 @@ def _suggested(box: Box) -> SuggestedRoi:
     return SuggestedRoi(box=(box.x, box.y, box.width, box.height))
 
 
-def _png_base64(image: UltrasoundImage) -> str:
-    png = cv2.imencode(".png", image.pixels)[1].tobytes()
-    return b64encode(png).decode()
+def _png(image: UltrasoundImage) -> bytes:
+    return cv2.imencode(".png", image.pixels)[1].tobytes()
 
 
 def _marks(image: UltrasoundImage) -> tuple[Mark, ...]:

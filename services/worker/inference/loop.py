@@ -55,12 +55,15 @@ class InferenceService:
         live: LiveModel,
         preparation: Preparation,
         heartbeat: Heartbeat,
+        run_interactive_work: Callable[[], object] = lambda: None,
     ) -> None:
+        """`run_interactive_work` is called before each batch; it must be short and not raise."""
         self._settings = settings
         self._ledger = ledger
         self._live = live
         self._preparation = preparation
         self._heartbeat = heartbeat
+        self._run_interactive_work = run_interactive_work
         self._lease = timedelta(seconds=settings.lease_s)
         self._batch_size = AdaptiveBatch(settings.max_images, settings.batch_s)
         self._closing = threading.Event()
@@ -86,6 +89,7 @@ class InferenceService:
             if not batch.is_suspect:
                 ahead = self._ahead.submit(self._claim_batch, busy=True)
             try:
+                self._run_interactive_work()
                 self._process(batch)
             except BaseException:
                 self._return_ahead(ahead)

@@ -117,6 +117,14 @@ class Roi:
         bounds = self.bounds
         return bounds.x, bounds.y, bounds.width, bounds.height
 
+    @property
+    def outline_points(self) -> tuple[Point, ...]:
+        """The points of the polygon, or the corners of the box, clockwise from the upper left."""
+        if self.box is None:
+            return self._corners
+        x, y, width, height = self.box
+        return ((x, y), (x + width, y), (x + width, y + height), (x, y + height))
+
     def shifted(self, right: float, down: float) -> "Roi":
         """Return the ROI moved by this many pixels."""
         if self.box:

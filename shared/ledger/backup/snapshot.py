@@ -22,9 +22,16 @@ from shared.ledger.schema import terms
 from shared.ledger.schema.compatibility import check_compatible
 
 SCHEMA_TABLES = ("alembic_version", "schema_terms")
-TRANSIENT_TABLES = ("arrivals", "doorsteps", "sessions")
+TRANSIENT_TABLES = (
+    "arrivals",
+    "doorsteps",
+    "sessions",
+    "preview_outlines",
+    "previews",
+)
 """Tables with short-lived rows, which a backup leaves out: the requests that rate limits count, the
-failed attempts to sign in, and the sessions of people. After a restore everybody signs in
+failed attempts to sign in, the sessions of people, and
+previews, whose images are erased within the hour. After a restore everybody signs in
 again, because the sessions that were ended since the backup are unknown."""
 NO_TIMEOUTS = (
     "SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0"

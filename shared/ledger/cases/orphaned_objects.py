@@ -28,6 +28,7 @@ from shared.ledger.tables import (
     ExplanationMapRow,
     ExplanationRow,
     OrphanedObjectRow,
+    PreviewRow,
     VersionImageRow,
 )
 
@@ -96,7 +97,7 @@ class OrphanedObjects:
         self._session.execute(statement)
 
     def _is_referenced(self, sha256: str) -> bool:
-        """Whether an unerased case, an explanation or a dataset's row refers to the object.
+        """Whether an unerased case, an explanation, a preview or a dataset's row refers to it.
 
         A dataset's row that came from an erased case does not count.
         """
@@ -105,10 +106,16 @@ class OrphanedObjects:
         )
         in_explanation = exists().where(ExplanationRow.png_sha256 == sha256)
         in_explanation_map = exists().where(ExplanationMapRow.heat_sha256 == sha256)
+        in_preview = exists().where(PreviewRow.image_sha256 == sha256)
         in_draft = _is_labelled(DatasetImageRow, sha256)
         in_version = _is_labelled(VersionImageRow, sha256)
         is_referenced = or_(
-            in_case, in_explanation, in_explanation_map, in_draft, in_version
+            in_case,
+            in_explanation,
+            in_explanation_map,
+            in_preview,
+            in_draft,
+            in_version,
         )
         return self._session.scalars(select(is_referenced)).one()
 

@@ -11,6 +11,7 @@ from cli.output.audit_findings import OutsideSeals, verify_file, verify_ledger
 from services.worker.audit_sealing import Sealer
 from services.worker.retention import RetentionSweeper
 from shared.cases.accept import CaseAcceptance
+from shared.cases.intake import ImageIntake
 from shared.domain.audit.events import Event
 from shared.domain.roles import Role
 from shared.guidelines import DESCRIPTORS_EXAMPLE
@@ -200,9 +201,11 @@ def test_an_image_swept_between_upload_and_case_is_stored_again(
     objects = dependencies.objects
     erase(admin, answered)
     acceptance = CaseAcceptance(
-        objects=SweptAfterPut(objects, sweep),
-        deidentifier=dependencies.deidentifier,
-        decoder_pool=dependencies.decoder_pool,
+        intake=ImageIntake(
+            SweptAfterPut(objects, sweep),
+            dependencies.deidentifier,
+            dependencies.decoder_pool,
+        ),
         admission=dependencies.acceptance.admission,
         notifier=dependencies.notifier,
         max_upload_bytes=dependencies.settings.max_upload_bytes,

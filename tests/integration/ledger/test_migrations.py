@@ -47,7 +47,12 @@ def test_every_table_with_rows_of_a_hospital_is_under_row_level_security(engine)
     with engine.connect() as connection:
         protected = set(connection.scalars(PROTECTED))
     assert of_hospitals <= protected
-    assert protected == {*POLICIES, "reader_levels"}
+    assert protected == {
+        *POLICIES,
+        "reader_levels",
+        "previews",
+        "preview_outlines",
+    }
 
 
 def test_several_processes_that_make_the_schema_at_once_make_it_once(

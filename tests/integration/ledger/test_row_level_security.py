@@ -39,6 +39,7 @@ from shared.ledger.monitoring.observations import (
 )
 from shared.ledger.monitoring.wallboard import Span, Wallboard
 from shared.ledger.people.repository import People
+from shared.ledger.previews.repository import NewPreview
 from shared.ledger.reader_studies.repository import NewStudy
 from shared.ledger.schema.migrate import migrate
 from shared.ledger.scope import HospitalRepository
@@ -57,6 +58,7 @@ class Accepted:
     case_id: UUID
     job_id: UUID
     study_id: UUID | None = None
+    preview_id: UUID | None = None
 
 
 @pytest.fixture
@@ -111,7 +113,9 @@ def rows(services: Ledger, hospital: Callable[[str], UUID]) -> Accepted:
         assert session.explanations.request(case)
         session.reader_levels.store(boss.id, case, OWN_LEVEL)
         study = session.reader_studies.create(_study(boss.id))
-    return replace(accepted, study_id=study)
+        preview = session.previews.keep(PREVIEW, timedelta(minutes=30))
+        session.previews.request_outlines(preview.id, None)
+    return replace(accepted, study_id=study, preview_id=preview.id)
 
 
 @pytest.fixture
@@ -168,6 +172,18 @@ def _observation(accepted: Accepted, hospital: UUID) -> Observation:
     return Observation(**ids, **numbers, **codes)
 
 
+PREVIEW = NewPreview(
+    image_sha256="f" * 64,
+    image_bytes=1000,
+    image_format="png",
+    width=300,
+    height=300,
+    frame=None,
+    device=None,
+    source="file",
+    removed={},
+    findings=[],
+)
 OTHER_CASE = EmbeddedCase(MODEL, (0.1,), "e" * 64)
 DAYS = Span(datetime.now(UTC) + timedelta(days=1), timedelta(days=1), 3)
 READINGS: dict[str, list[Callable[[HospitalSession, Accepted], object]]] = {
@@ -191,6 +207,13 @@ READINGS: dict[str, list[Callable[[HospitalSession, Accepted], object]]] = {
     ],
     "receipts": [lambda b, rows: b.receipts.find("k", "body")],
     "explanations": [lambda b, rows: b.explanations.request(rows.case_id)],
+    "previews": [
+        lambda b, rows: b.previews.is_kept(rows.preview_id),
+        lambda b, rows: b.previews.outlines(rows.preview_id, None),
+        lambda b, rows: b.previews.usage().count,
+        lambda b, rows: b.previews.outline_usage(rows.preview_id).of_preview,
+        lambda b, rows: b.previews.outline_usage(rows.preview_id).waiting,
+    ],
     "outcomes": [lambda b, rows: b.outcomes.latest(rows.case_id)],
     "reader_levels": [
         lambda b, rows: b.reader_levels.of_case(rows.case_id),
@@ -253,6 +276,7 @@ UNTOLD = (
     "erasures",
     "orphaned_objects",
     "readings",
+    "previews",
     "worklist",
 )
 """Not all of these find something for the owner of the rows."""

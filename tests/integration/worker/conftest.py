@@ -23,6 +23,7 @@ from shared.ledger.jobs.repository import Job
 from shared.objects import ObjectStore, open_store
 from shared.settings import Settings
 from tests.support.builders import CASE, png
+from tests.support.outlines import finding_nothing, outlining_model
 
 LEASE = timedelta(minutes=1)
 
@@ -51,21 +52,46 @@ def promote(
     """Publishes and promotes the bundle of this number; returns its digest."""
 
     def promote(number: int) -> str:
-        digest, folder = list(bundles.items())[number]
-        assert publish(folder, objects) == digest
-        with ledger.system_session("test") as session:
-            session.models.store(
-                digest=digest,
-                name="small",
-                recipe="small",
-                run_id=None,
-                synthetic=True,
-                metrics={},
-            )
-            session.models.promote(digest, "test", "requested by a test")
-        return digest
+        return promote_folder(ledger, objects, list(bundles.values())[number])
 
     return promote
+
+
+@pytest.fixture(scope="session")
+def outlining_bundles(tmp_path_factory: pytest.TempPathFactory) -> dict[bool, Path]:
+    """Folders of two bundles with outline networks, by whether the network finds nothing."""
+    root = tmp_path_factory.mktemp("outlining")
+    folders = {False: root / "finding", True: root / "finding-nothing"}
+    save(outlining_model(), folders[False], synthetic=True)
+    save(finding_nothing(), folders[True], synthetic=True)
+    return folders
+
+
+@pytest.fixture
+def promote_outlining(
+    ledger: Ledger, objects: ObjectStore, outlining_bundles: dict[bool, Path]
+) -> Callable[..., str]:
+    """Publishes and promotes a bundle with an outline network; returns its digest."""
+
+    def promote(finds_nothing: bool = False) -> str:
+        return promote_folder(ledger, objects, outlining_bundles[finds_nothing])
+
+    return promote
+
+
+def promote_folder(ledger: Ledger, objects: ObjectStore, folder: Path) -> str:
+    digest = publish(folder, objects)
+    with ledger.system_session("test") as session:
+        session.models.store(
+            digest=digest,
+            name="small",
+            recipe="small",
+            run_id=None,
+            synthetic=True,
+            metrics={},
+        )
+        session.models.promote(digest, "test", "requested by a test")
+    return digest
 
 
 @pytest.fixture

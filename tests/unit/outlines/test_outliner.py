@@ -12,7 +12,7 @@ from shared.outlines import NetworkOutliner, pack_network
 from shared.outlines.examples import loosen_box, mask_box
 from shared.outlines.outliner import MAX_PROPOSALS
 from shared.statistics import dice
-from tests.unit.outlines.conftest import SIZE_PX, phantom_examples, trained_network
+from tests.support.outlines import SIZE_PX, phantom_examples, trained_network
 
 WHOLE = Box(x=0, y=0, width=SIZE_PX, height=SIZE_PX)
 

@@ -1,0 +1,98 @@
+"""Cleans and stores images: those of cases and those of kept previews in the same way."""
+
+from dataclasses import dataclass, replace
+from io import BytesIO
+from uuid import UUID
+
+from shared.cases.decoder_pool import DecoderPool
+from shared.cases.deidentification import Deidentifier
+from shared.domain.burnt_in_text import TextPolicy
+from shared.domain.results.findings import Finding
+from shared.imaging import Header, ImageFormat, inspect
+from shared.imaging.deidentify import CleanedFile
+from shared.imaging.sandbox.checked import CheckedImage
+from shared.ledger import HospitalSession
+from shared.objects import ObjectStore
+
+
+@dataclass(frozen=True)
+class StoredImage:
+    """The cleaned image in the object store, the counts of the removed parts, and what the cleaned
+    image no longer shows about the original.
+    """
+
+    header: Header
+    data: bytes
+    sha256: str
+    removed: dict[str, int]
+    findings: tuple[Finding, ...]
+
+
+class ImageIntake:
+    def __init__(
+        self,
+        objects: ObjectStore,
+        deidentifier: Deidentifier,
+        decoder_pool: DecoderPool,
+    ) -> None:
+        self._objects = objects
+        self._deidentifier = deidentifier
+        self._decoder_pool = decoder_pool
+
+    def clean(
+        self,
+        *,
+        header: Header,
+        original: bytes,
+        frame: int | None,
+        hospital_id: UUID,
+        text_policy: TextPolicy,
+    ) -> CleanedFile:
+        """Clean an image, and check that its frame can be read.
+
+        The original image is discarded after the request. Text beside the tissue is painted over
+        if the hospital wishes it; a loop is always searched, because each frame may have its own.
+        Raises InputError, DecodersBusy, Unavailable.
+        """
+        cleaned = self._deidentifier.clean(original, hospital_id)
+        blanks_text = text_policy is TextPolicy.BLANK
+        checked = self._check_readable(
+            cleaned, frame, hospital_id, find_text=blanks_text
+        )
+        is_loop = header.format is ImageFormat.DICOM and header.frames > 1
+        if blanks_text and (checked.has_text_beside_tissue or is_loop):
+            cleaned = self._deidentifier.clean_and_blank_text(original, hospital_id)
+            self._check_readable(cleaned, frame, hospital_id, find_text=False)
+        return cleaned
+
+    def store(self, header: Header, cleaned: CleanedFile) -> StoredImage:
+        """Store a cleaned image. Its format may be another one than the original's."""
+        stored = self._objects.put(cleaned.data, overwrite=True)
+        stored_format = inspect(BytesIO(cleaned.data)).format
+        return StoredImage(
+            header=replace(header, format=stored_format),
+            data=cleaned.data,
+            sha256=stored.sha256,
+            removed=dict(cleaned.removed),
+            findings=cleaned.findings,
+        )
+
+    def hold(self, session: HospitalSession, image: StoredImage) -> None:
+        """Protect a stored image from removal until the transaction ends, which refers to it."""
+        if session.orphaned_objects.hold([image.sha256]):
+            # An erasure may have removed the object in the meantime.
+            self._objects.put(image.data)
+
+    def _check_readable(
+        self,
+        cleaned: CleanedFile,
+        frame: int | None,
+        hospital_id: UUID,
+        find_text: bool,
+    ) -> CheckedImage:
+        return self._decoder_pool.check(
+            cleaned.data,
+            frame=frame,
+            hospital_id=hospital_id,
+            find_text=find_text,
+        )

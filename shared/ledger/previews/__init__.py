@@ -1,0 +1,1 @@
+"""Previewed images that are kept for a short time, and the outlines that were asked of them."""
