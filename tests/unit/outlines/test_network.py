@@ -7,7 +7,7 @@ from shared.networks.errors import WeightsUnreadable
 from shared.outlines import NetworkOutliner, OutlineNetwork, pack_network
 from shared.recipes import OutlinePlan
 from shared.recipes.errors import RecipeInvalid
-from tests.unit.outlines.conftest import PLAN
+from tests.support.outlines import PLAN
 
 ENCODERS = [
     ("sera_tiny", "block4"),
