@@ -38,6 +38,7 @@ ABSENT_HASH = "e" * 64
 NORTH_KEY = {"Idempotency-Key": "north-1"}
 PERMISSION_BY_ROUTE = {
     r"GET /v1/(cases|jobs)\b.*": Permission.READ,
+    r"GET /v1/previews\b.*": Permission.SUBMIT,
     r"POST /v1/cases/{case_id}/reader-level": Permission.READ,
     r"POST /v1/(cases|previews|case-tables)\b.*": Permission.SUBMIT,
     r"DELETE /v1/cases/{case_id}": Permission.ADMINISTER,
@@ -168,6 +169,9 @@ def _create_north_data(as_role: Callable[..., TestClient], ledger: Ledger) -> No
     run = operator.post(
         "/v1/training-runs", json={"dataset": "set", "recipe": "light"}
     ).json()["run_id"]
+    preview = submitter.post(
+        "/v1/previews", data={"keep": True}, files={"image": png(7)}
+    ).json()
     cursor = submitter.get("/v1/jobs?limit=1").json()["next_cursor"]
     image = submitter.get(f"/v1/cases/{first['case_id']}").json()["image"]["sha256"]
     hospital = str(_hospital(ledger))
@@ -182,6 +186,7 @@ def _create_north_data(as_role: Callable[..., TestClient], ledger: Ledger) -> No
         "case_id": first["case_id"],
         "job_id": latest["job_id"],
         "key_id": key["id"],
+        "preview_id": preview["id"],
         "hospitals/name": "north",
     }
     selection = {"pick": {"by": "newest", "count": 1}, "readers": [person["id"]]}
@@ -199,6 +204,7 @@ def _create_north_data(as_role: Callable[..., TestClient], ledger: Ledger) -> No
         latest["case_id"],
         latest["job_id"],
         key["id"],
+        preview["id"],
         person["id"],
         hospital,
         image,
@@ -220,6 +226,7 @@ def missing_ids() -> dict[str, object]:
         "job_id": uuid4(),
         "run_id": uuid4(),
         "key_id": "0" * 12,
+        "preview_id": uuid4(),
         "number": 999,
     }
     ids |= {"person_id": uuid4(), "study_id": uuid4()}
