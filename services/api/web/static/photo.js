@@ -68,7 +68,7 @@ class PhotoDialog {
 
   async straighten() {
     this.busy(t("photo.straightening"));
-    this.preview = await fetchPreview(this.file, { csrf: this.csrf, photo: true, corners: this.corners });
+    this.preview = await fetchPreview(this.file, { csrf: this.csrf, photo: true, corners: this.corners, keep: true });
     if (this.objectUrl) URL.revokeObjectURL(this.objectUrl);
     this.objectUrl = URL.createObjectURL(this.preview.preview);
     const { result, advice, use } = this.parts, { photo } = this.preview;

@@ -1,5 +1,6 @@
 // The image of a new case: chosen, dropped, pasted or photographed; its preview, its frame, and the box around the nodule.
 
+import { Outlines } from "./outlines.js";
 import { fetchPreview } from "./preview.js";
 import { takePhoto } from "./photo.js";
 import { RoiCanvas } from "./roi.js";
@@ -22,11 +23,12 @@ export class Picture {
   /** @param {(mm: number | null) => void} onMeasured  called with the size by the image's own scale; null for none */
   constructor(onMeasured) {
     this.onMeasured = onMeasured;
-    this.canvas = new RoiCanvas(byId("roi"), () => this.showBox());
+    this.canvas = new RoiCanvas(byId("roi"), () => this.changeRoi());
+    this.outlines = new Outlines(this.canvas, () => this.showBox());
     byId("file").addEventListener("change", (event) => this.takeFile(event.target, (file) => this.choose(file)));
     byId("camera").addEventListener("change", (event) => this.takeFile(event.target, (file) => this.photograph(file)));
     byId("straighten").addEventListener("click", () => this.photograph(this.file));
-    byId("roi-remove").addEventListener("click", () => this.canvas.change(null));
+    byId("roi-remove").addEventListener("click", () => this.canvas.remove());
     byId("roi-suggest").addEventListener("click", () => this.canvas.change(this.preview.roi.box));
     byId("frame").addEventListener("change", (event) => this.turnTo(Number(event.target.value)));
     for (const side of SIDES) byId(`roi-${side}`).addEventListener("change", () => this.setBoxFromNumbers());
@@ -54,14 +56,14 @@ export class Picture {
 
   // Resolves when the preview is shown, or its error.
   choose(file) {
-    return this.begin(async () => ({ file, preview: await fetchPreview(file), photo: false }));
+    return this.begin(async () => ({ file, preview: await fetchPreview(file, { keep: true }), photo: false }));
   }
 
   // Shows another frame of the same loop. The present one stays until the new one has loaded.
   turnTo(frame) {
     const file = /** @type {Blob} */ (this.file);
     this.say(t("reader.image.looking"));
-    this.ready = this.load(async () => ({ file, preview: await fetchPreview(file, { frame }), photo: false }), ++this.turn);
+    this.ready = this.load(async () => ({ file, preview: await fetchPreview(file, { frame, keep: true }), photo: false }), ++this.turn);
   }
 
   begin(getPreview) {
@@ -94,6 +96,7 @@ export class Picture {
     byId("frame-label").textContent = t("reader.image.frame", { frame: preview.frame, frames: preview.frames });
     Object.assign(byId("frame"), { max: preview.frames, value: preview.frame });
     this.warn([...(photo ? [{ message: t("reader.image.photo_changes") }, ...preview.photo.advice] : []), ...preview.warnings]);
+    this.outlines.show(preview.links.outlines ?? null);
     this.showBox();
     this.onMeasured(preview.size_mm);
     byId("roi").scrollIntoView({ block: "nearest" });
@@ -105,13 +108,21 @@ export class Picture {
     byId("warnings").hidden = !lines.length;
   }
 
+  // The reader drew, moved or removed a box, or removed an accepted outline.
+  changeRoi() {
+    if (this.canvas.hasProposals && !this.canvas.box) this.outlines.release();
+    else this.outlines.ask();
+    this.showBox();
+  }
+
   showBox() {
-    const { box } = this.canvas, { preview } = this;
+    const { box, outline } = this.canvas, { preview } = this;
     SIDES.forEach((side, index) => { byId(`roi-${side}`).value = box?.[index] ?? ""; });
     const isSuggested = box && String(box) === String(preview.roi && this.canvas.inside(preview.roi.box));
     const size = box && t("reader.roi.size", { width: box[2], height: box[3] });
-    byId("roi-said").textContent = isSuggested ? `${t("reader.roi.suggested")} ${size}` : size ?? t("reader.roi.none");
-    byId("roi-remove").disabled = !box;
+    const none = outline || this.outlines.searches ? "" : t("reader.roi.none");
+    byId("roi-said").textContent = isSuggested ? `${t("reader.roi.suggested")} ${size}` : size ?? none;
+    byId("roi-remove").disabled = !box && !outline;
     byId("roi-suggest").disabled = Boolean(isSuggested);
   }
 
@@ -122,9 +133,10 @@ export class Picture {
 
   // The fields of the image in a submission. A suggested box that the reader removed is not sent.
   parts() {
-    const { preview, file, photo } = this;
+    const { preview, file, photo } = this, { outline } = this.canvas;
     const box = this.canvas.box ?? (preview.roi ? [0, 0, preview.width, preview.height] : null);
-    return { image: file, roi: box && JSON.stringify({ box }), frame: preview.frames > 1 ? preview.frame : null, source: photo ? "photo" : "file", turn: this.turn };
+    const roi = outline ? { polygon: outline } : box && { box };
+    return { image: file, roi: roi && JSON.stringify(roi), frame: preview.frames > 1 ? preview.frame : null, source: photo ? "photo" : "file", turn: this.turn };
   }
 
   clear() {
@@ -135,6 +147,7 @@ export class Picture {
 
   forget() {
     Object.assign(this, { file: null, preview: null, photo: false, ready: null });
+    this.outlines.show(null);
     byId("view").hidden = true;
     byId("numbers").open = false;
     this.warn([]);

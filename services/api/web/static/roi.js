@@ -1,4 +1,5 @@
-// The box around a nodule over the picture: drawn, moved and resized by mouse, finger or keys. In pixels of the picture.
+// The box around a nodule over the picture: drawn, moved and resized by mouse, finger or keys; and the outlines that SERA draws,
+// one of which can be accepted instead. In pixels of the picture.
 
 const MIN_SIDE_PX = 8;
 const FINGER_PX = 22, MOUSE_PX = 10, HANDLE_PX = 6;
@@ -8,17 +9,29 @@ const MAX_SCALE = 3, MAX_HEIGHT_SHARE = 0.6;
 
 /** @param {Box} box @param {number} factor @returns {Box} */
 const scaled = ([x, y, width, height], factor) => [x * factor, y * factor, width * factor, height * factor];
+const BOX_LINES = [{ strokeStyle: "#000", lineWidth: 4 }, { strokeStyle: "#ffd400", lineWidth: 2 }];
+const OUTLINE_LINES = [{ strokeStyle: "#000", lineWidth: 4 }, { strokeStyle: "#4de1ff", lineWidth: 2, dash: [7, 5] }];
 const clamp = (value, min, max) => Math.min(Math.max(value, min), max);
 
 /**
  * @typedef {[number, number]} Point
  * @typedef {[number, number, number, number]} Box  x, y, width, height
- * @typedef {{start: Point, previousBox: Box | null, moving?: Box, fixed?: Point, small?: boolean}} Grip
+ * @typedef {{start: Point, previousBox: Box | null, previousOutline: Point[] | null, moved?: boolean, moving?: Box, fixed?: Point, small?: boolean}} Grip
  */
 
 export class RoiCanvas {
   /** @type {Box | null} */
   box = null;
+  // The accepted outline; there is a box or an outline, or neither.
+  /** @type {Point[] | null} */
+  outline = null;
+  /** @type {Point[][]} */
+  proposals = [];
+  // What SERA would read inside the box.
+  /** @type {Point[][]} */
+  traced = [];
+  /** @type {(index: number) => void} */
+  onPick = () => {};
   /** @type {Grip | null} */
   grip = null;
   // Both are unset until a picture is shown.
@@ -50,7 +63,29 @@ export class RoiCanvas {
   /** @param {Box | null} box */
   set(box) {
     this.box = box && this.inside(box);
+    this.outline = null;
     this.draw();
+  }
+
+  /** @param {Point[][]} proposals @param {Point[][]} traced */
+  setProposals(proposals, traced) {
+    Object.assign(this, { proposals, traced });
+    this.draw();
+  }
+
+  get hasProposals() { return this.proposals.length > 0; }
+
+  // Takes a proposed outline in place of a box, without calling `onChange`.
+  /** @param {number} index */
+  accept(index) {
+    this.box = null;
+    this.outline = this.proposals[index];
+    this.draw();
+  }
+
+  // Removes the box or the accepted outline.
+  remove() {
+    if (this.box || this.outline) this.change(null);
   }
 
   /** @param {Box} box @returns {Box} */
@@ -72,7 +107,8 @@ export class RoiCanvas {
     const [setting, removing] = [SET_KEYS, REMOVE_KEYS].map((keys) => keys.includes(event.key));
     if (!this.picture || !(step || setting || removing)) return;
     event.preventDefault();
-    if (removing) this.change(null);
+    if (removing) this.remove();
+    else if (setting && !this.box && this.hasProposals) this.onPick(0);
     else if (!this.box) this.change(this.middle());
     else if (step) this.change(this.stepped(this.box, step, event.shiftKey));
   }
@@ -106,7 +142,7 @@ export class RoiCanvas {
     this.canvas.setPointerCapture(event.pointerId);
     const point = this.at(event), corner = this.corner(point, event.pointerType === "mouse" ? MOUSE_PX : FINGER_PX);
     const action = this.box && this.contains(point) ? { moving: this.box } : { fixed: point };
-    this.grip = { start: point, previousBox: this.box, ...(corner ? { fixed: corner } : action) };
+    this.grip = { start: point, previousBox: this.box, previousOutline: this.outline, ...(corner ? { fixed: corner } : action) };
   }
 
   // The corner opposite to the touched one.
@@ -128,6 +164,8 @@ export class RoiCanvas {
   drag(event) {
     if (!this.grip) return;
     const [x, y] = this.at(event), { start, moving, fixed } = this.grip;
+    if (x === start[0] && y === start[1]) return;
+    this.grip.moved = true;
     if (moving) return this.set([moving[0] + x - start[0], moving[1] + y - start[1], moving[2], moving[3]]);
     if (!fixed) return;
     this.set([Math.min(x, fixed[0]), Math.min(y, fixed[1]), Math.abs(x - fixed[0]), Math.abs(y - fixed[1])]);
@@ -136,9 +174,16 @@ export class RoiCanvas {
 
   release() {
     if (!this.grip) return;
-    const { small, previousBox } = this.grip;
+    const { start, moved, small, previousBox, previousOutline } = this.grip;
     this.grip = null;
     if (small) this.set(previousBox);
+    if (small || !moved) {
+      this.outline = previousOutline;
+      this.draw();
+      const picked = this.proposals.findIndex((polygon) => encloses(polygon, start));
+      if (picked >= 0) return this.onPick(picked);
+    }
+    if (previousOutline && !this.outline) return this.onChange(this.box);
     if (String(previousBox) !== String(this.box)) this.onChange(this.box);
   }
 
@@ -161,21 +206,66 @@ export class RoiCanvas {
     if (!this.picture || !this.pen) return;
     const [width, height] = [this.picture.width * this.scale, this.picture.height * this.scale];
     this.pen.drawImage(this.picture, 0, 0, width, height);
-    if (this.box) this.outline(width, height, scaled(this.box, this.scale));
+    if (this.box) this.drawBox(width, height, scaled(this.box, this.scale));
+    if (this.outline) this.drawAccepted(width, height, this.path(this.outline));
+    if (this.box) for (const polygon of this.traced) this.drawDashed(this.path(polygon));
+    else this.proposals.forEach((polygon, index) => this.drawProposal(polygon, index));
+  }
+
+  /** @param {Point[]} polygon */
+  path(polygon) {
+    const path = new Path2D();
+    for (const [x, y] of polygon) path.lineTo((x + 0.5) * this.scale, (y + 0.5) * this.scale);
+    path.closePath();
+    return path;
+  }
+
+  /** @param {number} width @param {number} height @param {Path2D} path */
+  drawAccepted(width, height, path) {
+    const { pen } = this, shade = new Path2D(path);
+    shade.rect(0, 0, width, height);
+    pen.fillStyle = "rgb(0 0 0 / .4)";
+    pen.fill(shade, "evenodd");
+    this.drawLines(path, BOX_LINES);
+  }
+
+  /** @param {Point[]} polygon @param {number} index */
+  drawProposal(polygon, index) {
+    const { pen } = this;
+    if (polygon !== this.outline) this.drawDashed(this.path(polygon));
+    if (this.proposals.length < 2) return;
+    const [x, y] = polygon.reduce((top, point) => (point[1] < top[1] ? point : top));
+    Object.assign(pen, { font: "bold 16px sans-serif", textAlign: "center", fillStyle: "#fff", strokeStyle: "#000", lineWidth: 4 });
+    pen.strokeText(String(index + 1), x * this.scale, Math.max(y * this.scale - 6, 16));
+    pen.fillText(String(index + 1), x * this.scale, Math.max(y * this.scale - 6, 16));
+  }
+
+  /** @param {Path2D} path */
+  drawDashed(path) {
+    this.drawLines(path, OUTLINE_LINES);
+  }
+
+  /** @param {Path2D} path @param {object[]} lines */
+  drawLines(path, lines) {
+    for (const { dash = [], ...line } of /** @type {any[]} */ (lines)) {
+      Object.assign(this.pen, line);
+      this.pen.setLineDash(dash);
+      this.pen.stroke(path);
+    }
+    this.pen.setLineDash([]);
   }
 
   /** @param {number} width @param {number} height @param {Box} box */
-  outline(width, height, [x, y, wide, high]) {
+  drawBox(width, height, [x, y, wide, high]) {
     const { pen } = this;
     pen.fillStyle = "rgb(0 0 0 / .4)";
     pen.beginPath();
     pen.rect(0, 0, width, height);
     pen.rect(x, y, wide, high);
     pen.fill("evenodd");
-    for (const line of [{ strokeStyle: "#000", lineWidth: 4 }, { strokeStyle: "#ffd400", lineWidth: 2 }]) {
-      Object.assign(pen, line);
-      pen.strokeRect(x, y, wide, high);
-    }
+    const edge = new Path2D();
+    edge.rect(x, y, wide, high);
+    this.drawLines(edge, BOX_LINES);
     for (const [cx, cy] of [[x, y], [x + wide, y], [x + wide, y + high], [x, y + high]]) this.handle(cx, cy);
   }
 
@@ -187,4 +277,14 @@ export class RoiCanvas {
     pen.fill();
     pen.stroke();
   }
+}
+
+/** @param {Point[]} polygon @param {Point} point */
+function encloses(polygon, [x, y]) {
+  let inside = false;
+  polygon.forEach(([x1, y1], index) => {
+    const [x2, y2] = polygon[(index + 1) % polygon.length];
+    if (y1 > y !== y2 > y && x < x1 + ((y - y1) / (y2 - y1)) * (x2 - x1)) inside = !inside;
+  });
+  return inside;
 }
