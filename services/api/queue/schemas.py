@@ -22,6 +22,13 @@ class WaitingView(BaseModel):
     oldest_s: float = Field(description="Seconds since the oldest job was queued.")
 
 
+class WaitingOutlinesView(BaseModel):
+    """Requests for outlines of previews that wait for a worker, of all hospitals together."""
+
+    requests: int
+    oldest_s: float = Field(description="Seconds since the oldest was made.")
+
+
 class RunningJobView(BaseModel):
     """A job that a worker has claimed."""
 
@@ -57,6 +64,9 @@ class DeadLetterView(BaseModel):
 class QueueView(BaseModel):
     waiting: list[WaitingView] = Field(
         description="Sorted by hospital, the urgent lane first."
+    )
+    outlines: WaitingOutlinesView = Field(
+        description="The interactive lane, which workers serve before cases."
     )
     running: int
     in_hand: list[RunningJobView] = Field(

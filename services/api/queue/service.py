@@ -12,6 +12,7 @@ from services.api.queue.schemas import (
     QueueView,
     RerunView,
     RunningJobView,
+    WaitingOutlinesView,
     WaitingView,
 )
 from shared.domain.jobs import JobState, Priority
@@ -42,6 +43,7 @@ class QueueService:
         workers = self._session.serving.present_workers()
         return QueueView(
             waiting=waiting,
+            outlines=self._outlines(),
             running=self._session.queue.depth()[JobState.RUNNING],
             in_hand=running,
             expired=backlog.count_expired(),
@@ -49,6 +51,10 @@ class QueueService:
             per_minute=None if jobs_per_s is None else round(jobs_per_s * 60, 1),
             workers=[worker_view(worker) for worker in workers],
         )
+
+    def _outlines(self) -> WaitingOutlinesView:
+        waiting = self._session.outline_queue.waiting()
+        return WaitingOutlinesView(requests=waiting.count, oldest_s=waiting.oldest_s)
 
     def dead_letters(self, reason: str) -> list[DeadLetterView]:
         """Return the latest dead letters of a reason."""

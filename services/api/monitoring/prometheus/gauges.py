@@ -92,6 +92,19 @@ def lanes(session: SystemSession, registry: CollectorRegistry) -> None:
         oldest_s = max((row.oldest_s for row in lane_rows), default=0.0)
         waiting.labels(lane).set(sum(row.jobs for row in lane_rows))
         oldest.labels(lane).set(oldest_s)
+    outlines = session.outline_queue.waiting()
+    _set_gauge(
+        registry,
+        name="sera_outlines_waiting",
+        about="Requests for outlines of previews that wait.",
+        value=outlines.count,
+    )
+    _set_gauge(
+        registry,
+        name="sera_outlines_oldest_seconds",
+        about="Since the oldest of them was made.",
+        value=outlines.oldest_s,
+    )
     _set_gauge(
         registry,
         name="sera_queue_retried_jobs",

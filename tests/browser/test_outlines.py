@@ -1,0 +1,167 @@
+"""The outlines that SERA proposes on the page of a new case, drawn by the stack's own worker."""
+
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from shared.bundles import save
+from shared.ledger import Ledger
+from tests.browser.test_new_case import case_of, choose, drag, image
+from tests.e2e.stage import Stage, until
+from tests.support.builders import png
+from tests.support.outlines import outlining_model
+
+LIVE = "SELECT count(*) FROM serving WHERE model_digest = :digest"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def outlining_stage(
+    stage: Stage, stack_ledger: Ledger, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stage]:
+    """The stack with a live model that has an outline network; afterwards with the one before."""
+    before = stage.live()
+    folder = tmp_path_factory.mktemp("bundles") / "outlining"
+    save(outlining_model(), folder, synthetic=True)
+    wait_until_served(stage, stage.publish(folder))
+    yield stage
+    with stack_ledger.system_session("test") as session:
+        session.models.promote(before, "test", "the model of the other tests")
+    wait_until_served(stage, before)
+
+
+def wait_until_served(stage: Stage, digest: str) -> None:
+    until(lambda: stage.rows(LIVE, digest=digest) != [(0,)] or None)
+
+
+def accept_first(page: Page) -> None:
+    expect(page.locator("#outlines-said")).to_contain_text("SERA found")
+    page.locator("#roi").focus()
+    page.keyboard.press("Enter")
+
+
+def test_a_proposed_outline_is_accepted_by_one_key_and_becomes_the_roi(
+    open_page, stage, assert_accessible, screenshot
+):
+    page = open_page(path="/")
+    choose(page)
+    accept_first(page)
+    expect(page.locator("#outlines-said")).to_contain_text("Outline 1 will be sent")
+    first = page.locator("#outlines button").first
+    expect(first).to_have_attribute("aria-pressed", "true")
+    expect(first).to_contain_text(re.compile(r"Use outline 1 \(\d+ % likely\)"))
+    assert_accessible(page)
+    screenshot(page, "new-case-outline", full=True)
+    page.get_by_label("Largest diameter").fill("12")
+    page.get_by_role("button", name="Analyse").click()
+    roi = case_of(page, stage)["roi"]
+    assert len(roi["polygon"]) > 8
+    query = "SELECT outlines FROM preview_outlines WHERE box IS NULL ORDER BY id DESC"
+    proposed = stage.rows(query)[0][0][0]["polygon"]
+    assert roi["polygon"] == proposed
+
+
+def test_a_click_in_an_outline_accepts_it_and_it_can_be_removed(open_page):
+    page = open_page(path="/")
+    choose(page)
+    said = page.locator("#outlines-said")
+    expect(said).to_contain_text("SERA found")
+    page.get_by_role("button", name="Use outline 1").click()
+    expect(said).to_contain_text("Outline 1 will be sent")
+    page.get_by_role("button", name="Remove the box").click()
+    expect(said).to_contain_text("No outline is chosen")
+    page.locator("#roi").click()
+    expect(said).to_contain_text("Outline 1 will be sent")
+
+
+def test_a_drawn_box_is_answered_with_the_outline_that_is_read(open_page, stage):
+    page = open_page(path="/")
+    choose(page)
+    said = page.locator("#outlines-said")
+    expect(said).to_contain_text("SERA found")
+    page.locator("#roi").scroll_into_view_if_needed()
+    drag(page, (0.25, 0.25), (0.5, 0.5), (0.75, 0.75))
+    expect(said).to_contain_text("what SERA would read in your box")
+    page.get_by_label("Largest diameter").fill("12")
+    page.get_by_role("button", name="Analyse").click()
+    case = case_of(page, stage)
+    expect(page.locator("main")).to_contain_text("%")
+    ((traced, result),) = stage.rows(
+        "SELECT (SELECT outlines FROM preview_outlines WHERE box = :box"
+        " ORDER BY id DESC LIMIT 1), r.body FROM results r JOIN jobs j ON j.id = r.job_id"
+        " WHERE j.case_id = :case",
+        box=json.dumps(case["roi"]["box"]),
+        case=page.url.rsplit("/", 1)[1],
+    )
+    assert result["roi"]["polygon"] == traced[0]["polygon"]
+
+
+def test_a_case_can_be_sent_while_sera_still_looks(open_page, stage):
+    page = open_page(path="/")
+    page.route("**/outlines", lambda route: route.fulfill(status=202, body=""))
+    choose(page)
+    expect(page.locator("#outlines-said")).to_contain_text("Looking")
+    page.get_by_label("Largest diameter").fill("12")
+    page.get_by_role("button", name="Analyse").click()
+    assert case_of(page, stage)["roi"] is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "sentence"),
+    [
+        (
+            {"outlines": [], "source": "network", "model": "d" * 64},
+            "결절을 찾지 못했습니다",
+        ),
+        (
+            {
+                "outlines": [
+                    {"polygon": [[9, 9], [50, 9], [9, 50]], "probability": 0.9},
+                    {"polygon": [[70, 70], [99, 70], [70, 99]], "probability": 0.7},
+                ],
+                "source": "network",
+                "model": "d" * 64,
+            },
+            "2군데",
+        ),
+    ],
+)
+def test_none_and_several_are_said_on_a_phone_in_korean(
+    open_page, assert_accessible, assert_fits, screenshot, answer, sentence
+):
+    page = open_page(path="/", phone=True, language="ko", dark=True)
+    page.route("**/outlines", lambda route: route.fulfill(json=answer))
+    page.locator("#file").set_input_files(image(png(3)))
+    expect(page.locator("#outlines-said")).to_contain_text(sentence)
+    expect(page.locator("#outlines button")).to_have_count(len(answer["outlines"]))
+    assert_accessible(page)
+    assert_fits(page)
+    screenshot(page, f"new-case-outlines-{len(answer['outlines'])}", full=True)
+
+
+def test_without_an_answer_the_page_says_so_and_goes_on(open_page):
+    page = open_page(path="/")
+    problem = {"code": "outline-failed", "detail": "?"}
+    page.route("**/outlines", lambda route: route.fulfill(status=409, json=problem))
+    choose(page)
+    expect(page.locator("#outlines-said")).to_contain_text("cannot outline")
+    expect(page.locator("#roi-said")).to_contain_text("whole image")
+
+
+def test_a_full_store_of_previews_does_not_keep_an_image_out(open_page):
+    page = open_page(path="/")
+    refusals = []
+
+    def refuse_to_keep(route):
+        if b'name="keep"' in (route.request.post_data_buffer or b""):
+            refusals.append(route.request.url)
+            route.fulfill(status=429, json={"code": "previews-full", "detail": "?"})
+        else:
+            route.continue_()
+
+    page.route("**/v1/previews", refuse_to_keep)
+    choose(page)
+    expect(page.locator("#roi-said")).to_contain_text("whole image")
+    assert len(refusals) == 1
