@@ -169,7 +169,7 @@ def build_dependencies(settings: Settings) -> Dependencies:
         read_audit=ReadAudit(),
         deidentifier=deidentifier,
         intake=intake,
-        kept_previews=KeptPreviews(intake, PreviewLimits.of(settings)),
+        kept_previews=KeptPreviews(intake, PreviewLimits.from_settings(settings)),
         decoder_pool=decoder_pool,
         route_pools=RoutePools(),
         readiness=ReadinessProbe(),

@@ -31,7 +31,7 @@ class PreviewLimits:
     duration: timedelta
 
     @classmethod
-    def of(cls, settings: Settings) -> "PreviewLimits":
+    def from_settings(cls, settings: Settings) -> "PreviewLimits":
         return cls(
             count=settings.max_kept_previews,
             bytes=settings.max_kept_previews_mib * 2**20,

@@ -19,8 +19,9 @@ MAX_ROI_LENGTH = 4000
 """Characters of an ROI in an address; a box has about 40."""
 MAX_OF_PREVIEW = 40
 MAX_WAITING = 10
-"""Outlines of one preview, and of all previews of a hospital that wait for a worker. Our own choice,
-without a source: a reader asks for a few, one after another.
+"""Outlines of one preview, and of all previews of a hospital that wait for a worker.
+
+Our own choice, without a source: a reader asks for a few, one after another.
 """
 
 

@@ -20,6 +20,7 @@ from services.api.previews.schemas import (
 )
 from shared.domain.burnt_in_text import TextPolicy
 from shared.domain.image_source import ImageSource
+from shared.domain.results.findings import Finding
 from shared.errors import TooLarge
 from shared.imaging import (
     Header,
@@ -60,13 +61,8 @@ def create_preview(
     if request.keep:
         dependencies.kept_previews.check_room(session)
     session.transaction.commit()
-    header = inspect(request.image)
-    frame = header.frame_index(request.frame) + 1
-    upload = _Upload(
-        header=header,
-        original=_read(request.image, dependencies.settings.max_upload_bytes),
-        frame=request.frame,
-    )
+    upload = _read_upload(request, dependencies.settings.max_upload_bytes)
+    header = upload.header
     cleaner = _Cleaner(dependencies, session.hospital_id, text_policy, request.keep)
     cleaned = cleaner.clean(upload)
     image = dependencies.decoder_pool.decode(
@@ -77,46 +73,58 @@ def create_preview(
     photo: PhotoView | None = None
     if request.is_photo:
         image, photo = _rectified(image, request.corners)
-    kept: KeptPreview | None = None
-    if request.keep:
-        source = ImageSource.FILE
-        if request.is_photo:
-            source = ImageSource.PHOTO
-            upload = _picture_upload(image)
-            cleaned = cleaner.clean(upload)
-        kept = dependencies.kept_previews.keep(
+    stored_preview: KeptPreview | None = None
+    if request.keep and request.is_photo:
+        stored_preview = _keep_picture(dependencies, session, cleaner, image)
+    elif request.keep:
+        stored_preview = dependencies.kept_previews.keep(
             session,
-            header=upload.header,
+            header=header,
             cleaned=cleaned,
-            frame=upload.frame,
-            source=source,
+            frame=request.frame,
+            source=ImageSource.FILE,
         )
     height, width = image.pixels.shape
     calipers = _calipers(image)
-    findings = [*cleaned.findings, *image.findings]
-    if text_policy is not TextPolicy.OFF:
-        findings.extend(burnt_in_text(image))
-    if calipers.roi is not None:
-        findings.append(ROI_FROM_CALIPERS)
     return PreviewView(
-        id=kept.id if kept else None,
-        expires_at=kept.expires_at if kept else None,
-        links={"outlines": f"/v1/previews/{kept.id}/outlines"} if kept else {},
+        id=stored_preview.id if stored_preview else None,
+        expires_at=stored_preview.expires_at if stored_preview else None,
+        links=_links(stored_preview),
         format=header.format,
         width=width,
         height=height,
         frames=header.frames,
-        frame=frame,
+        frame=header.frame_index(request.frame) + 1,
         roi=calipers.roi,
         roi_from="calipers" if calipers.roi else None,
         calipers=calipers.ends,
         size_mm=calipers.size_mm,
         size_from="calipers" if calipers.size_mm else None,
         spacing_mm=image.spacing_mm,
-        warnings=list(findings),
+        warnings=_findings(cleaned, image, calipers, text_policy),
         photo=photo,
         preview=PreviewImage(base64=b64encode(_png(image)).decode()),
     )
+
+
+def _findings(
+    cleaned: CleanedFile,
+    image: UltrasoundImage,
+    calipers: "Calipers",
+    text_policy: TextPolicy,
+) -> list[Finding]:
+    findings = [*cleaned.findings, *image.findings]
+    if text_policy is not TextPolicy.OFF:
+        findings.extend(burnt_in_text(image))
+    if calipers.roi is not None:
+        findings.append(ROI_FROM_CALIPERS)
+    return findings
+
+
+def _links(preview: KeptPreview | None) -> dict[str, str]:
+    if preview is None:
+        return {}
+    return {"outlines": f"/v1/previews/{preview.id}/outlines"}
 
 
 @dataclass(frozen=True)
@@ -152,10 +160,30 @@ class _Cleaner:
         return self.dependencies.deidentifier.clean(upload.original, self.hospital_id)
 
 
-def _picture_upload(picture: UltrasoundImage) -> _Upload:
-    """Return the picture that was rectified from a photo, as its sender submits it."""
+def _keep_picture(
+    dependencies: Dependencies,
+    session: HospitalSession,
+    cleaner: _Cleaner,
+    picture: UltrasoundImage,
+) -> KeptPreview:
+    """Keep the picture that was rectified from a photo, as its sender submits it."""
     png = _png(picture)
-    return _Upload(header=inspect(BytesIO(png)), original=png, frame=None)
+    upload = _Upload(header=inspect(BytesIO(png)), original=png, frame=None)
+    return dependencies.kept_previews.keep(
+        session,
+        header=upload.header,
+        cleaned=cleaner.clean(upload),
+        frame=None,
+        source=ImageSource.PHOTO,
+    )
+
+
+def _read_upload(request: PreviewRequest, limit: int) -> _Upload:
+    """Raises InputError, TooLarge."""
+    header = inspect(request.image)
+    header.frame_index(request.frame)
+    original = _read(request.image, limit)
+    return _Upload(header=header, original=original, frame=request.frame)
 
 
 def _read(image: BinaryIO, limit: int) -> bytes:

@@ -165,7 +165,7 @@ class ExpiredPreviews:
         self._session = session
 
     def erase(self, limit: int) -> int:
-        """Erase expired previews with their outlines, and release their images; returns how many."""
+        """Erase expired previews with their outlines; returns how many."""
         expired = (
             select(PreviewRow.id)
             .where(PreviewRow.expires_at <= NOW)
@@ -178,7 +178,3 @@ class ExpiredPreviews:
             .returning(PreviewRow.id)
         )
         return len(self._session.scalars(statement).all())
-
-    def count(self) -> int:
-        """Count the previews that are kept, expired ones included."""
-        return self._session.scalars(select(func.count()).select_from(PreviewRow)).one()
