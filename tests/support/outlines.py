@@ -19,9 +19,9 @@ from tests.support.builders import small_model
 from tests.support.run_cache import RunCache
 
 PLAN = OutlinePlan(
-    encoder="sera_tiny", deepest="block4", frozen="", epochs=3, rate=5e-3, folds=2
+    encoder="sera_tiny", deepest="block4", frozen="block4", epochs=3, rate=5e-3, folds=2
 )
-FINDING_PLAN = replace(PLAN, epochs=6)
+FINDING_PLAN = replace(PLAN, frozen="", epochs=6)
 FINDING_STRENGTH = 8.0
 """After so few epochs the network's correction points to the nodules and is too weak to find them
 without a box, so it is multiplied.
@@ -43,7 +43,7 @@ def phantom_examples(first_seed: int, count: int) -> list[OutlineExample]:
 def trained_network(plan: OutlinePlan = PLAN) -> OutlineNetwork:
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
-        network = OutlineNetwork.untrained(plan.encoder, plan.deepest)
+        network = OutlineNetwork.untrained(plan)
         train_outline_network(network, phantom_examples(0, COUNT), plan, seed=0)
     return network
 
@@ -57,14 +57,14 @@ def outlining_model() -> FittedModel:
     )
     tensors = torch.load(file, weights_only=True)
     tensors["head.weight"] *= FINDING_STRENGTH
-    network = OutlineNetwork.from_tensors(PLAN.encoder, PLAN.deepest, tensors)
+    network = OutlineNetwork.from_tensors(FINDING_PLAN, tensors)
     return with_outliner(NetworkOutliner(network))
 
 
 @cache
 def finding_nothing() -> FittedModel:
     """The small model with an outline network that takes nothing for a nodule."""
-    network = OutlineNetwork.untrained(PLAN.encoder, PLAN.deepest)
+    network = OutlineNetwork.untrained(PLAN)
     return with_outliner(NetworkOutliner(network))
 
 
