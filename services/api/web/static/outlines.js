@@ -55,8 +55,10 @@ export class Outlines {
       else this.propose(answer);
     } catch (problem) {
       if (signal.aborted) return;
-      if (!box) this.searches = false;
-      this.say(SILENT.has(problem.code) ? "" : t("reader.outlines.missing"));
+      const isImpossible = SILENT.has(problem.code);
+      if (isImpossible) this.link = null;
+      if (isImpossible || !box) this.searches = false;
+      this.say(isImpossible ? "" : t("reader.outlines.missing"));
     }
     this.onChange();
   }
