@@ -146,8 +146,10 @@ def build_dependencies(settings: Settings) -> Dependencies:
     decoder_pool = DecoderPool(open_sandbox(settings))
     deidentifier = Deidentifier(counter_ledger, decoder_pool)
     intake = ImageIntake(objects, deidentifier, decoder_pool)
+    kept_previews = KeptPreviews(intake, PreviewLimits.from_settings(settings))
     acceptance = CaseAcceptance(
         intake=intake,
+        kept_previews=kept_previews,
         admission=Admission(counter_ledger, settings, pace),
         notifier=notifier,
         max_upload_bytes=settings.max_upload_bytes,
@@ -169,7 +171,7 @@ def build_dependencies(settings: Settings) -> Dependencies:
         read_audit=ReadAudit(),
         deidentifier=deidentifier,
         intake=intake,
-        kept_previews=KeptPreviews(intake, PreviewLimits.from_settings(settings)),
+        kept_previews=kept_previews,
         decoder_pool=decoder_pool,
         route_pools=RoutePools(),
         readiness=ReadinessProbe(),

@@ -8,7 +8,8 @@ from uuid import UUID
 
 from shared.cases.admission import Admission, LimitReached
 from shared.cases.decoder_pool import DecodersBusy
-from shared.cases.intake import ImageIntake, StoredImage
+from shared.cases.intake import ImageIntake
+from shared.cases.kept_previews import KeptPreviews
 from shared.domain.audit.events import Event
 from shared.domain.image_source import ImageSource
 from shared.domain.jobs import Priority
@@ -18,6 +19,7 @@ from shared.guidelines import Descriptors, descriptors_to_json
 from shared.imaging import Roi, inspect, to_upright
 from shared.ledger import HospitalSession
 from shared.ledger.cases.repository import NewCase
+from shared.ledger.cases.stored_image import StoredImage
 from shared.ledger.hospitals.rate_limits import RateLimitStatus
 from shared.ledger.idempotency.requests import IdempotentRequest
 from shared.observability import tracing
@@ -28,9 +30,13 @@ from shared.queueing.app import Tasks
 
 @dataclass(frozen=True, kw_only=True)
 class Submission:
-    """A submitted case. Its image is still a stream; the other fields are validated."""
+    """A submitted case. Its image is still a stream, or the id of a kept preview; the other fields
+    are validated.
 
-    image: BinaryIO
+    With a preview, `frame` and `source` are those of the preview, and `roi_space` is upright.
+    """
+
+    image: BinaryIO | UUID
     size_mm: float
     roi: Roi | None = None
     roi_space: RoiSpace = RoiSpace.UPRIGHT
@@ -46,7 +52,8 @@ class Submission:
 
         Order and boundary of the form have no effect.
 
-        `image_sha256` is the hash of the original image, so changes of the cleaning have no effect.
+        `image_sha256` is the hash of the original image, so changes of the cleaning have no effect;
+        for a preview it is the preview's id.
         Frame, source, batch, descriptors and the space of the ROI are included only if they are
         given, so that receipts from before these fields existed stay valid.
         """
@@ -89,12 +96,14 @@ class CaseAcceptance:
         self,
         *,
         intake: ImageIntake,
+        kept_previews: KeptPreviews,
         admission: Admission,
         notifier: Notifier,
         max_upload_bytes: int,
     ) -> None:
         self.admission = admission
         self._intake = intake
+        self._kept_previews = kept_previews
         self._notifier = notifier
         self._max_upload_bytes = max_upload_bytes
 
@@ -112,9 +121,13 @@ class CaseAcceptance:
         The transaction begins when the image is stored, and workers are notified after its commit.
         A case over a limit is refused before its image is read; `rate_limit_status` is the state
         of the limits, if it was read before the image was received. Raises InputError, TooLarge,
-        LimitReached, DecodersBusy, StorageFull, Unavailable; AlreadyAnswered and others for a
-        repeat.
+        PreviewNotKept, LimitReached, DecodersBusy, StorageFull, Unavailable; AlreadyAnswered and
+        others for a repeat.
         """
+        if isinstance(submission.image, UUID):
+            return self._accept_preview(
+                submission, submission.image, session, idempotent, rate_limit_status
+            )
         header = inspect(submission.image)
         header.frame_index(submission.frame)
         upright_roi = None
@@ -147,13 +160,35 @@ class CaseAcceptance:
         if idempotent is not None:
             idempotent.reserve()
         present_status = self.admission.check(session, submission.priority)
+        self._intake.hold(session, image, cleaned)
         upright = replace(submission, roi=upright_roi, roi_space=RoiSpace.UPRIGHT)
-        accepted = self._record(session, upright, image)
-        self.admission.charge_case(session, present_status, submission.priority)
-        session.transaction.on_commit(
-            lambda: self._notify(accepted, submission.priority)
+        return self._record(session, upright, image, present_status)
+
+    def _accept_preview(
+        self,
+        submission: Submission,
+        preview_id: UUID,
+        session: HospitalSession,
+        idempotent: IdempotentRequest | None,
+        rate_limit_status: RateLimitStatus | None,
+    ) -> AcceptedCase:
+        """Accept a case whose image was cleaned, read and stored when it was previewed."""
+        if idempotent is not None:
+            idempotent.fingerprint = lambda: submission.fingerprint(str(preview_id))
+        status = rate_limit_status or self.admission.status_of(session.hospital_id)
+        self._check(status, submission.priority, idempotent)
+        if idempotent is not None:
+            idempotent.reserve()
+        present_status = self.admission.check(session, submission.priority)
+        preview = self._kept_previews.take(
+            session, preview_id, present_status.text_policy
         )
-        return accepted
+        if submission.roi:
+            submission.roi.check_inside(preview.width, preview.height)
+        complete = replace(
+            submission, frame=preview.frame, source=ImageSource(preview.source)
+        )
+        return self._record(session, complete, preview, present_status)
 
     def _check(
         self,
@@ -181,9 +216,12 @@ class CaseAcceptance:
         return original
 
     def _record(
-        self, session: HospitalSession, submission: Submission, image: StoredImage
+        self,
+        session: HospitalSession,
+        submission: Submission,
+        image: StoredImage,
+        status: RateLimitStatus,
     ) -> AcceptedCase:
-        self._intake.hold(session, image)
         case = _new_case(submission, image)
         duplicate_of = session.cases.find_first_identical(case)
         case_id = session.cases.add(replace(case, duplicate_of=duplicate_of))
@@ -192,10 +230,17 @@ class CaseAcceptance:
             Event.CASE_ACCEPTED,
             case=case_id,
             job=job_id,
-            image=image.sha256,
+            image=image.image_sha256,
             removed=image.removed,
         )
-        return AcceptedCase(case_id=case_id, job_id=job_id, duplicate_of=duplicate_of)
+        self.admission.charge_case(session, status, submission.priority)
+        accepted = AcceptedCase(
+            case_id=case_id, job_id=job_id, duplicate_of=duplicate_of
+        )
+        session.transaction.on_commit(
+            lambda: self._notify(accepted, submission.priority)
+        )
+        return accepted
 
     def _notify(self, accepted: AcceptedCase, priority: Priority) -> None:
         log().info(
@@ -214,18 +259,18 @@ def _new_case(submission: Submission, image: StoredImage) -> NewCase:
         descriptors_to_json(submission.descriptors) if submission.descriptors else None
     )
     return NewCase(
-        image_sha256=image.sha256,
-        image_bytes=len(image.data),
-        image_format=image.header.format,
-        width=image.header.width,
-        height=image.header.height,
+        image_sha256=image.image_sha256,
+        image_bytes=image.image_bytes,
+        image_format=image.image_format,
+        width=image.width,
+        height=image.height,
         size_mm=submission.size_mm,
         roi=roi,
         external_id=submission.external_id,
         frame=submission.frame,
-        device=image.header.device,
+        device=image.device,
         removed=image.removed,
-        findings=[finding.to_json() for finding in image.findings],
+        findings=image.findings,
         source=submission.source,
         batch=submission.batch,
         descriptors=descriptors,

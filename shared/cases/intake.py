@@ -1,31 +1,17 @@
 """Cleans and stores images: those of cases and those of kept previews in the same way."""
 
-from dataclasses import dataclass, replace
 from io import BytesIO
 from uuid import UUID
 
 from shared.cases.decoder_pool import DecoderPool
 from shared.cases.deidentification import Deidentifier
 from shared.domain.burnt_in_text import TextPolicy
-from shared.domain.results.findings import Finding
 from shared.imaging import Header, ImageFormat, inspect
 from shared.imaging.deidentify import CleanedFile
 from shared.imaging.sandbox.checked import CheckedImage
 from shared.ledger import HospitalSession
+from shared.ledger.cases.stored_image import StoredImage
 from shared.objects import ObjectStore
-
-
-@dataclass(frozen=True)
-class StoredImage:
-    """The cleaned image in the object store, the counts of the removed parts, and what the cleaned
-    image no longer shows about the original.
-    """
-
-    header: Header
-    data: bytes
-    sha256: str
-    removed: dict[str, int]
-    findings: tuple[Finding, ...]
 
 
 class ImageIntake:
@@ -68,20 +54,30 @@ class ImageIntake:
     def store(self, header: Header, cleaned: CleanedFile) -> StoredImage:
         """Store a cleaned image. Its format may be another one than the original's."""
         stored = self._objects.put(cleaned.data, overwrite=True)
-        stored_format = inspect(BytesIO(cleaned.data)).format
         return StoredImage(
-            header=replace(header, format=stored_format),
-            data=cleaned.data,
-            sha256=stored.sha256,
+            image_sha256=stored.sha256,
+            image_bytes=len(cleaned.data),
+            image_format=inspect(BytesIO(cleaned.data)).format,
+            width=header.width,
+            height=header.height,
+            device=header.device,
             removed=dict(cleaned.removed),
-            findings=cleaned.findings,
+            findings=[finding.to_json() for finding in cleaned.findings],
         )
 
-    def hold(self, session: HospitalSession, image: StoredImage) -> None:
+    def hold(
+        self, session: HospitalSession, image: StoredImage, cleaned: CleanedFile
+    ) -> None:
         """Protect a stored image from removal until the transaction ends, which refers to it."""
-        if session.orphaned_objects.hold([image.sha256]):
+        if session.orphaned_objects.hold([image.image_sha256]):
             # An erasure may have removed the object in the meantime.
-            self._objects.put(image.data)
+            self._objects.put(cleaned.data)
+
+    def hold_kept(self, session: HospitalSession, image: StoredImage) -> bool:
+        """Protect the image of a kept preview likewise; False if it was removed meanwhile."""
+        if not session.orphaned_objects.hold([image.image_sha256]):
+            return True
+        return self._objects.exists(image.image_sha256)
 
     def _check_readable(
         self,

@@ -1,12 +1,17 @@
-"""Keeps previewed images for a short time, so that outlines can be asked of them."""
+"""Keeps previewed images for a short time, so that outlines can be asked of them and cases be made
+of them.
+"""
 
 import math
 from dataclasses import dataclass
 from datetime import timedelta
+from uuid import UUID
 
 from shared.cases.admission import LimitReached
 from shared.cases.intake import ImageIntake
+from shared.domain.burnt_in_text import TextPolicy
 from shared.domain.image_source import ImageSource
+from shared.errors import NotFound
 from shared.imaging import Header
 from shared.imaging.deidentify import CleanedFile
 from shared.ledger import HospitalSession
@@ -19,6 +24,14 @@ class PreviewsFull(LimitReached):
     text = (
         "SERA keeps {limit} previewed images of a hospital at most. Preview the image without "
         "`keep`, or send it again in {retry_after_s} s."
+    )
+
+
+class PreviewNotKept(NotFound):
+    code = "preview-not-kept"
+    text = (
+        "There is no such preview any more: a previewed image is erased after a short time. Send "
+        "the image itself, or preview it again."
     )
 
 
@@ -64,23 +77,32 @@ class KeptPreviews:
         cleaned: CleanedFile,
         frame: int | None,
         source: ImageSource,
+        text_policy: TextPolicy,
     ) -> KeptPreview:
         """Store a cleaned image; the commit of the session's transaction keeps it.
 
-        `frame` is the one that was chosen of a loop, from 1. Raises StorageFull, Unavailable.
+        `frame` is the one that was chosen of a loop, from 1; `text_policy` the one that the image
+        was cleaned by. Raises StorageFull, Unavailable.
         """
         image = self._intake.store(header, cleaned)
-        self._intake.hold(session, image)
+        self._intake.hold(session, image, cleaned)
         preview = NewPreview(
-            image_sha256=image.sha256,
-            image_bytes=len(image.data),
-            image_format=image.header.format,
-            width=image.header.width,
-            height=image.header.height,
-            frame=frame,
-            device=image.header.device,
-            source=source,
-            removed=image.removed,
-            findings=[finding.to_json() for finding in image.findings],
+            **vars(image), frame=frame, source=source, text_policy=text_policy
         )
         return session.previews.keep(preview, self._limits.duration)
+
+    def take(
+        self, session: HospitalSession, preview_id: UUID, text_policy: TextPolicy
+    ) -> NewPreview:
+        """Return a kept preview, whose image stays at least until the transaction ends.
+
+        `text_policy` is the hospital's present one. Raises PreviewNotKept, also for an image with
+        text that the hospital now wants painted over.
+        """
+        preview = session.previews.find(preview_id)
+        if preview is None or not self._intake.hold_kept(session, preview):
+            raise PreviewNotKept
+        is_blanked = preview.text_policy == TextPolicy.BLANK
+        if text_policy is TextPolicy.BLANK and not is_blanked:
+            raise PreviewNotKept
+        return preview

@@ -141,6 +141,49 @@ def test_none_and_several_are_said_on_a_phone_in_korean(
     screenshot(page, f"new-case-outlines-{len(answer['outlines'])}", full=True)
 
 
+def submitted_fields(page: Page) -> list[set[str]]:
+    """Collect the names of the fields of each submission of a case."""
+    submissions: list[set[str]] = []
+
+    def collect(route):
+        body = route.request.post_data_buffer or b""
+        submissions.append(set(re.findall(r'name="(\w+)"', body.decode("latin-1"))))
+        route.continue_()
+
+    page.route("**/v1/cases", collect)
+    return submissions
+
+
+def test_a_file_travels_once(open_page, stage):
+    page = open_page(path="/")
+    submissions = submitted_fields(page)
+    choose(page)
+    accept_first(page)
+    page.get_by_label("Largest diameter").fill("12")
+    page.get_by_role("button", name="Analyse").click()
+    assert case_of(page, stage)["source"] == "file"
+    (fields,) = submissions
+    assert "preview" in fields
+    assert fields.isdisjoint({"image", "frame", "source"})
+
+
+def test_the_file_is_sent_when_its_preview_is_erased(open_page, stage, stack_ledger):
+    page = open_page(path="/")
+    submissions = submitted_fields(page)
+    choose(page)
+    accept_first(page)
+    with stack_ledger.engine.begin() as connection:
+        connection.exec_driver_sql(
+            "UPDATE previews SET expires_at = clock_timestamp() - interval '1 second'"
+        )
+    page.get_by_label("Largest diameter").fill("12")
+    page.get_by_role("button", name="Analyse").click()
+    assert case_of(page, stage)["roi"]["polygon"]
+    first, second = submissions
+    assert "preview" in first
+    assert {"image", "source"} <= second
+
+
 def test_without_an_answer_the_page_says_so_and_goes_on(open_page):
     page = open_page(path="/")
     problem = {"code": "outline-failed", "detail": "?"}

@@ -27,6 +27,7 @@ from shared.cases.admission import Admission
 from shared.cases.decoder_pool import DecoderPool, open_sandbox
 from shared.cases.deidentification import Deidentifier
 from shared.cases.intake import ImageIntake
+from shared.cases.kept_previews import KeptPreviews, PreviewLimits
 from shared.cases.pace import Pace
 from shared.imaging.sandbox.checked import CheckedImage
 from shared.ledger import Ledger
@@ -109,8 +110,10 @@ def acceptances() -> Iterator[tuple[Callable[[bytes], object], ...]]:
 def _acceptance(
     settings: Settings, ledger: Ledger, deidentifier: Deidentifier, pool: DecoderPool
 ) -> CaseAcceptance:
+    intake = ImageIntake(open_store(settings.objects), deidentifier, pool)
     return CaseAcceptance(
-        intake=ImageIntake(open_store(settings.objects), deidentifier, pool),
+        intake=intake,
+        kept_previews=KeptPreviews(intake, PreviewLimits.from_settings(settings)),
         admission=Admission(ledger, settings, Pace(ledger)),
         notifier=CeleryNotifier(celery_app(settings.broker)),
         max_upload_bytes=settings.max_upload_bytes,

@@ -1,9 +1,11 @@
 """The form of a case submission, and its conversion into a `Submission`."""
 
 import json
-from typing import Annotated
+from typing import Annotated, BinaryIO
+from uuid import UUID
 
 from fastapi import File, Form, UploadFile
+from fastapi.exceptions import RequestValidationError
 
 from services.api.text import BatchLabel, OptionalText
 from shared.cases.accept import Submission
@@ -11,6 +13,7 @@ from shared.domain.image_source import ImageSource
 from shared.domain.jobs import Priority
 from shared.domain.roi_space import RoiSpace
 from shared.domain.typed_sizes import MAX_MM
+from shared.errors import InputError
 from shared.guidelines import DESCRIPTORS_EXAMPLE, parse_descriptors
 from shared.imaging import Roi
 
@@ -18,7 +21,18 @@ MAX_DESCRIPTORS_LENGTH = 2000
 """Characters; a complete set of descriptors has about 200."""
 
 ImageFile = Annotated[
-    UploadFile, File(description="PNG, JPEG, BMP, TIFF, WebP, HEIC or DICOM.")
+    UploadFile | None,
+    File(
+        description="PNG, JPEG, BMP, TIFF, WebP, HEIC or DICOM. Needed unless `preview` is given."
+    ),
+]
+PreviewField = Annotated[
+    UUID | None,
+    Form(
+        description="Id of a kept preview, in place of `image`: its image, frame and source are "
+        "those of the case. Send no `image`, `frame`, `source` or `roi_space` with it. A preview "
+        "that is there no longer is answered with 404 `preview-not-kept`."
+    ),
 ]
 SizeField = Annotated[
     float,
@@ -81,9 +95,18 @@ DescriptorsField = Annotated[
 ]
 
 
+class PreviewFieldsUnusable(InputError):
+    code = "preview-fields-unusable"
+    text = (
+        "A case of a preview has the image, frame and source of the preview, and its ROI is in "
+        "upright pixels. Send `preview` without {field}."
+    )
+
+
 def submission(
-    image: ImageFile,
     size_mm: SizeField,
+    image: ImageFile = None,
+    preview: PreviewField = None,
     roi: RoiField = None,
     roi_space: RoiSpaceField = RoiSpace.UPRIGHT,
     external_id: ExternalIdField = None,
@@ -93,8 +116,16 @@ def submission(
     batch: BatchField = None,
     descriptors: DescriptorsField = None,
 ) -> Submission:
+    if preview is not None:
+        own_fields = {
+            "image": image is not None,
+            "frame": frame is not None,
+            "source": source is not ImageSource.FILE,
+            "roi_space": roi_space is not RoiSpace.UPRIGHT,
+        }
+        _refuse_own_fields(own_fields)
     return Submission(
-        image=image.file,
+        image=preview or _uploaded(image),
         size_mm=size_mm,
         roi=Roi.parse(roi) if roi else None,
         roi_space=roi_space,
@@ -105,3 +136,19 @@ def submission(
         batch=batch,
         descriptors=parse_descriptors(descriptors) if descriptors else None,
     )
+
+
+def _refuse_own_fields(is_sent: dict[str, bool]) -> None:
+    """Raises PreviewFieldsUnusable naming a field that is sent beside a preview."""
+    for field, sent in is_sent.items():
+        if sent:
+            raise PreviewFieldsUnusable(field=f"`{field}`")
+
+
+def _uploaded(image: UploadFile | None) -> BinaryIO:
+    """Raises RequestValidationError naming the field."""
+    if image is None:
+        location = ("body", "image")
+        problem = {"type": "missing", "loc": location, "msg": "Field required"}
+        raise RequestValidationError([problem])
+    return image.file

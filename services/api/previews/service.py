@@ -83,6 +83,7 @@ def create_preview(
             cleaned=cleaned,
             frame=request.frame,
             source=ImageSource.FILE,
+            text_policy=text_policy,
         )
     height, width = image.pixels.shape
     calipers = _calipers(image)
@@ -175,6 +176,7 @@ def _keep_picture(
         cleaned=cleaner.clean(upload),
         frame=None,
         source=ImageSource.PHOTO,
+        text_policy=cleaner.text_policy,
     )
 
 

@@ -1,15 +1,15 @@
 """A hospital's kept previews, and the outlines that it asks of them."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Select, case, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.domain.jobs import Reason
+from shared.ledger.cases.stored_image import StoredImage
 from shared.ledger.previews.outline_queue import (
     IS_LOST,
     IS_WAITING,
@@ -25,19 +25,19 @@ IS_KEPT = PreviewRow.expires_at > NOW
 
 
 @dataclass(frozen=True, kw_only=True)
-class NewPreview:
-    """A cleaned image in the object store; the fields are those of a case's image."""
+class NewPreview(StoredImage):
+    """An image to be kept.
 
-    image_sha256: str
-    image_bytes: int
-    image_format: str
-    width: int
-    height: int
+    Attributes
+    ----------
+    frame : the chosen frame of a loop, from 1; None for the middle one
+    source : an `ImageSource`
+    text_policy : the `TextPolicy` that the image was cleaned by
+    """
+
     frame: int | None
-    device: str | None
     source: str
-    removed: dict[str, int]
-    findings: list[Any]
+    text_policy: str
 
 
 @dataclass(frozen=True)
@@ -109,6 +109,16 @@ class Previews(HospitalRepository):
         query = select(PreviewRow.id).where(PreviewRow.id == preview_id, IS_KEPT)
         query = self._restrict_to_hospital(query, PreviewRow)
         return self._session.scalar(query) is not None
+
+    def find(self, preview_id: UUID) -> NewPreview | None:
+        """Return the hospital's preview; None if there is none, or it has expired."""
+        query = select(PreviewRow).where(PreviewRow.id == preview_id, IS_KEPT)
+        query = self._restrict_to_hospital(query, PreviewRow)
+        row = self._session.scalar(query)
+        if row is None:
+            return None
+        columns = [column.name for column in fields(NewPreview)]
+        return NewPreview(**{name: getattr(row, name) for name in columns})
 
     def outlines(
         self, preview_id: UUID, box: OutlineBox | None

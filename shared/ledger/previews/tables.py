@@ -29,6 +29,7 @@ class PreviewRow(Table):
     frame: Mapped[int | None]
     device: Mapped[str | None]
     source: Mapped[str]
+    text_policy: Mapped[str]
     removed: Mapped[dict[str, Any]]
     findings: Mapped[list[Any]]
     created_at: Mapped[datetime] = timestamp_column()

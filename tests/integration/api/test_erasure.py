@@ -206,6 +206,7 @@ def test_an_image_swept_between_upload_and_case_is_stored_again(
             dependencies.deidentifier,
             dependencies.decoder_pool,
         ),
+        kept_previews=dependencies.kept_previews,
         admission=dependencies.acceptance.admission,
         notifier=dependencies.notifier,
         max_upload_bytes=dependencies.settings.max_upload_bytes,

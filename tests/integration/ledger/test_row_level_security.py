@@ -181,6 +181,7 @@ PREVIEW = NewPreview(
     frame=None,
     device=None,
     source="file",
+    text_policy="warn",
     removed={},
     findings=[],
 )
@@ -209,6 +210,7 @@ READINGS: dict[str, list[Callable[[HospitalSession, Accepted], object]]] = {
     "explanations": [lambda b, rows: b.explanations.request(rows.case_id)],
     "previews": [
         lambda b, rows: b.previews.is_kept(rows.preview_id),
+        lambda b, rows: b.previews.find(rows.preview_id),
         lambda b, rows: b.previews.outlines(rows.preview_id, None),
         lambda b, rows: b.previews.usage().count,
         lambda b, rows: b.previews.outline_usage(rows.preview_id).of_preview,

@@ -131,12 +131,20 @@ export class Picture {
     if (numbers.every(Number.isFinite)) this.canvas.change(/** @type {import("./roi.js").Box} */ (numbers));
   }
 
-  // The fields of the image in a submission. A suggested box that the reader removed is not sent.
+  // The fields of the image in a submission: the kept preview in place of the file, if there is one. A suggested box that the
+  // reader removed is not sent.
   parts() {
     const { preview, file, photo } = this, { outline } = this.canvas;
     const box = this.canvas.box ?? (preview.roi ? [0, 0, preview.width, preview.height] : null);
     const roi = outline ? { polygon: outline } : box && { box };
-    return { image: file, roi: roi && JSON.stringify(roi), frame: preview.frames > 1 ? preview.frame : null, source: photo ? "photo" : "file", turn: this.turn };
+    const kept = preview.id, frame = preview.frames > 1 ? preview.frame : null, source = photo ? "photo" : "file";
+    const upload = kept ? { image: null, frame: null, source: null } : { image: file, frame, source };
+    return { preview: kept, ...upload, roi: roi && JSON.stringify(roi), turn: this.turn };
+  }
+
+  // The kept preview is erased: the file itself is sent.
+  forgetKept() {
+    this.preview.id = null;
   }
 
   clear() {

@@ -61,11 +61,21 @@ async function submit() {
   if (problem) { release(); say(problem, true); return field.focus(); }
   setBusy(t("reader.sending"));
   try {
-    const { case_id: caseId } = await ask("POST", "/v1/cases", caseRequest());
+    const { case_id: caseId } = await send();
     location.assign(`/cases/${caseId}`);
   } catch (problem) {
     release();
     say(problem.message, true);
+  }
+}
+
+async function send() {
+  try {
+    return await ask("POST", "/v1/cases", caseRequest());
+  } catch (problem) {
+    if (problem.code !== "preview-not-kept") throw problem;
+    picture.forgetKept();
+    return ask("POST", "/v1/cases", caseRequest());
   }
 }
 

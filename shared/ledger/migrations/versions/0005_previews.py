@@ -25,6 +25,7 @@ PREVIEWS = """
         frame integer,
         device varchar,
         source varchar NOT NULL,
+        text_policy varchar NOT NULL,
         removed jsonb NOT NULL,
         findings jsonb NOT NULL,
         created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
@@ -46,6 +47,18 @@ PREVIEWS = """
         REFERENCING OLD TABLE AS gone
         FOR EACH STATEMENT EXECUTE FUNCTION sera_release_preview();
     REVOKE ALL ON FUNCTION sera_release_preview FROM PUBLIC;
+
+    -- The hospital's previews of an erased case's image go with the case.
+    CREATE FUNCTION sera_forget_previews() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER
+    SET search_path = {schema}, pg_temp AS $$
+    BEGIN
+        DELETE FROM previews
+        WHERE hospital_id = NEW.hospital_id AND image_sha256 = NEW.image_sha256;
+        RETURN NULL;
+    END $$;
+    CREATE TRIGGER cases_forget_previews AFTER UPDATE ON cases
+        FOR EACH ROW WHEN (NEW.erased_at IS NOT NULL) EXECUTE FUNCTION sera_forget_previews();
+    REVOKE ALL ON FUNCTION sera_forget_previews FROM PUBLIC;
 """
 
 OUTLINES = """
@@ -90,6 +103,8 @@ ACCESS = """
 """
 
 BACK = """
+    DROP TRIGGER cases_forget_previews ON cases;
+    DROP FUNCTION sera_forget_previews;
     DROP TABLE preview_outlines, previews;
     DROP FUNCTION sera_release_preview;
 """
