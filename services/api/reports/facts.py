@@ -1,5 +1,6 @@
 """Collects the facts of a printed report in one read, and records the printing."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Any
@@ -61,6 +62,12 @@ class Report:
             return self.case.roi
         roi = self.result.roi
         return {"box": roi.box} if roi else None
+
+    @property
+    def drawn_roi(self) -> Mapping[str, Any] | None:
+        """The outline that was read, as an ROI; the ROI itself if none was drawn for reading."""
+        read = self.result.roi
+        return {"polygon": read.polygon} if read and read.polygon else self.roi
 
     @property
     def is_synthetic(self) -> bool:

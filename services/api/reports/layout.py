@@ -104,7 +104,7 @@ def _picture(
     facts_end = document.get_y()
     right = document.w - document.r_margin
     height = picture.place(
-        document, report.roi, report.picture, (right, top), PICTURE_MM
+        document, report.drawn_roi, report.picture, (right, top), PICTURE_MM
     )
     document.set_xy(right - PICTURE_MM[0], top + height + 1)
     document.multi_cell(

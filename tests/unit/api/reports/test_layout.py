@@ -99,6 +99,15 @@ def test_without_an_outline_the_roi_of_the_calipers_is_drawn(pictured):
     assert pdf(replace(with_picture(None), result=result(roi=roi))) != pictured
 
 
+def test_the_outline_that_was_read_is_drawn_and_not_the_given_box():
+    triangle = ((40.0, 30.0), (220.0, 30.0), (130.0, 190.0))
+    roi = ReadRoi(box=(40, 30, 180, 160), source=RoiSource.READER, polygon=triangle)
+    boxed = with_picture({"box": [40, 30, 180, 160]})
+    outlined = replace(boxed, result=result(roi=roi))
+    assert outlined.drawn_roi == {"polygon": triangle}
+    assert pdf(outlined) != pdf(boxed)
+
+
 def test_descriptors_are_printed(plain):
     case = replace(
         CASE, descriptors=descriptors_to_json(parse_descriptors(DESCRIPTORS_EXAMPLE))
