@@ -12,6 +12,8 @@ from shared.settings import Settings
 from tests.support.builders import png
 from tests.support.run_cache import RunCache
 
+PICTURE = ("nodule.png", png(), "image/png")
+
 
 @dataclass(frozen=True)
 class Route:
@@ -61,6 +63,8 @@ class Route:
             example = self._example(definition["schema"])
             if kind == "application/json":
                 return {"json": example}
+            if str(self) == "POST /v1/cases":
+                example |= {"image": PICTURE}  # either this or a kept preview
             files = {
                 name: value
                 for name, value in example.items()
@@ -81,7 +85,7 @@ class Route:
         if "enum" in schema:
             return schema["enum"][0]
         if schema.get("format") == "binary" or "contentMediaType" in schema:
-            return "nodule.png", png(), "image/png"
+            return PICTURE
         if schema.get("type") == "object":
             required = schema.get("required", [])
             return {
