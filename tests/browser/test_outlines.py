@@ -10,7 +10,7 @@ from playwright.sync_api import Page, expect
 from shared.bundles import save
 from shared.ledger import Ledger
 from tests.browser.test_new_case import case_of, choose, drag, image
-from tests.e2e.stage import Stage, until
+from tests.e2e.stage import Stage, promote_passed, until
 from tests.support.builders import png
 from tests.support.outlines import outlining_model
 
@@ -28,7 +28,7 @@ def outlining_stage(
     wait_until_served(stage, stage.publish(folder))
     yield stage
     with stack_ledger.system_session("test") as session:
-        session.models.promote(before, "test", "the model of the other tests")
+        promote_passed(session, before)
     wait_until_served(stage, before)
 
 

@@ -56,6 +56,7 @@ def keep(ledger, objects):
             frame=None,
             device=None,
             source="file",
+            text_policy="warn",
             removed={},
             findings=[],
         )
