@@ -72,6 +72,7 @@ def test_cases_are_filtered_given_an_outcome_and_downloaded(
     page.get_by_role("button", name="Show").click()
     expect(page.locator("#count")).to_contain_text("2 cases")
     assert re.search(r"\?q=W-&state=done$", page.url)
+    page.wait_for_load_state()  # the scripts of the new page
     page.get_by_role("button", name="Outcome of W-2").click()
     page.get_by_label("malignant").check()
     page.get_by_label("Confirmed by").select_option("histology")
