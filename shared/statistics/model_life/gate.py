@@ -152,14 +152,7 @@ def _judge(
     test = None
     if live is not None:
         live_evaluation = _ModelEvaluation(live, malignant, names)
-        test = non_inferiority(
-            candidate_evaluation.scores,
-            live_evaluation.scores,
-            malignant,
-            margin=policy.margin,
-            significance=policy.significance,
-            patients=names,
-        )
+        test = _compare(candidate_evaluation, live_evaluation, malignant, names, policy)
     site_rows = rates_by_site(
         groups.site_names,
         candidate_evaluation.decisions,
@@ -199,6 +192,24 @@ def _judge(
         reasons=reasons,
         figures=figures,
         policy=asdict(policy),
+    )
+
+
+def _compare(
+    candidate: "_ModelEvaluation",
+    live: "_ModelEvaluation",
+    malignant: np.ndarray,
+    names: np.ndarray,
+    policy: GatePolicy,
+) -> NonInferiority:
+    """Test whether a candidate is at most the margin worse than the live model."""
+    return non_inferiority(
+        candidate.scores,
+        live.scores,
+        malignant,
+        margin=policy.margin,
+        significance=policy.significance,
+        patients=names,
     )
 
 
