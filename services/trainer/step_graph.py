@@ -214,11 +214,15 @@ class _Planner:
         return EXPECTED_S[arguments.kind] * self._effort(arguments)
 
     def _effort(self, arguments: StepArguments) -> float:
-        """The cost of a step for each image, relative to the usual one of its kind."""
+        """The cost of a step for each image, relative to the usual one of its kind.
+
+        With an outline network, the features of each image are read with every kind of ROI.
+        """
+        outline = self._recipe.outline
         if isinstance(arguments, FeaturesArguments):
             features = self._recipe.features[arguments.feature_set]
-            return 0.5 if isinstance(features, HandcraftedFeatures) else 1.0
-        outline = self._recipe.outline
+            kind_effort = 0.5 if isinstance(features, HandcraftedFeatures) else 1.0
+            return kind_effort * (1.0 if outline is None else len(outline.shares))
         if isinstance(arguments, OutlineArguments) and outline is not None:
             return SMALL_OUTLINE_EFFORT if outline.phantoms else 1.0
         tuning = self._recipe.tuning

@@ -69,7 +69,7 @@ from shared.learning.features.frames import FrameExtractor, frame_feature_set
 from shared.learning.outlining import OutlineNetworks
 from shared.learning.recipe_nodules import outline_networks, training_nodules
 from shared.learning.samples.nodules import NoduleReader
-from shared.learning.training_context import without_tuning
+from shared.learning.tuning.keys import without_tuning
 from shared.ledger import SystemSession
 from shared.ledger.datasets.labelled_image import LabelledImage
 from shared.ledger.datasets.versions import check_usable
@@ -191,13 +191,23 @@ class StepRunner:
         """
         features = self._recipe.features[arguments.feature_set]
         samples = self._samples[arguments.start : arguments.end]
+        extractors = self._extractors_of(arguments.feature_set)
         computed, skipped = precompute_features(
             samples,
-            self._extractors_of(arguments.feature_set),
+            extractors,
             self._feature_cache,
             self._nodules,
             self._report_progress,
         )
+        if not tuning_keys(self._recipe):
+            for view in self._nodules.training_views(len(self._samples)):
+                precompute_features(
+                    samples,
+                    extractors[:1],
+                    self._feature_cache,
+                    view.nodules,
+                    self._report_progress,
+                )
         outcome = FeaturesOutcome(
             computed=computed,
             images=len(samples),

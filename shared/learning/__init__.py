@@ -23,15 +23,15 @@ from shared.learning.samples.sample import (
     Sample,
     check_both_classes,
     check_no_shared_groups,
+    fingerprint,
 )
 from shared.learning.site_adaptation import Adaptation
 from shared.learning.site_validation import SiteValidation, validate_by_site
 from shared.learning.training_context import (
     TrainingContext,
     build_extractor,
-    fingerprint,
-    tuning_keys,
 )
+from shared.learning.tuning.keys import tuning_keys
 
 __all__ = [
     "Adaptation",

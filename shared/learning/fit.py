@@ -15,7 +15,6 @@ from shared.learning.classifiers.classifiers import (
     Scores,
     Settings,
     Table,
-    fit_classifier,
 )
 from shared.learning.classifiers.fitted import ClassifierCache, NoClassifierCache
 from shared.learning.classifiers.fusion import (
@@ -25,7 +24,6 @@ from shared.learning.classifiers.fusion import (
 )
 from shared.learning.evidence import gather_evidence
 from shared.learning.features.cache import FeatureCache, NoCache
-from shared.learning.features.fold_features import classifier_input
 from shared.learning.model import (
     FittedComponent,
     FittedModel,
@@ -35,8 +33,8 @@ from shared.learning.model import (
 from shared.learning.novelty import Novelty
 from shared.learning.outline_quality import held_out_dice
 from shared.learning.progress import ProgressCallback, ignore_progress
-from shared.learning.samples.sample import Sample
-from shared.learning.training_context import TrainingContext, fingerprint
+from shared.learning.samples.sample import Sample, fingerprint
+from shared.learning.training_context import TrainingContext
 from shared.learning.validation.cross_validation import FoldEvaluator, OutOfFoldScores
 from shared.learning.validation.report import component_metrics, ensemble_metrics
 from shared.networks import WeightsFinder
@@ -129,32 +127,13 @@ def _fit_on_all_rows(
     cache: ClassifierCache,
 ) -> tuple[Settings, Scorer]:
     """Return the chosen settings and the fitted classifier, from the cache if they are there."""
-    feature_sets, classifier = component
     key = evaluator.cache_key(component)
     stored = cache.get(key)
     if stored is not None:
         settings, model = stored
-        return settings, SCORERS[classifier.kind](model)
+        return settings, SCORERS[component.classifier.kind](model)
     settings = evaluator.choose_settings(component)
-    features = [
-        context.fold_features(context.recipe.features[index]) for index in feature_sets
-    ]
-    inputs = [
-        classifier_input(
-            classifier.kind,
-            tables=[values.final_table()],
-            is_tuned=[values.is_tuned],
-        )
-        for values in features
-    ]
-    scorer = fit_classifier(
-        classifier,
-        settings=settings,
-        features=inputs[0] if len(inputs) == 1 else np.concatenate(inputs, axis=1),
-        malignant=context.cross_validation.malignant,
-        seed=context.seed,
-        set_widths=[table.shape[1] for table in inputs],
-    )
+    scorer = evaluator.fit(component, settings)
     if scorer.model is not None:
         cache.put(key, settings, scorer.model)
     return settings, scorer

@@ -8,7 +8,11 @@ import numpy as np
 from shared.learning.classifiers.classifiers import Labels, Scores
 from shared.learning.classifiers.fusion import fuse_out_of_fold
 from shared.learning.features.extractors import Array
-from shared.learning.features.fold_features import FixedFeatures, FoldFeatures
+from shared.learning.features.fold_features import (
+    FixedFeatures,
+    FoldFeatures,
+    WeightedTable,
+)
 from shared.learning.progress import ProgressCallback, report_part
 from shared.learning.training_context import TrainingContext
 from shared.learning.validation.cross_validation import (
@@ -63,6 +67,9 @@ class _PresentedFeatures:
 
     def final_table(self) -> Array:
         return self._features.final_table()
+
+    def training_tables(self, fold_index: int | None) -> Sequence[WeightedTable]:
+        return self._features.training_tables(fold_index)
 
 
 def validate_by_roi_kind(

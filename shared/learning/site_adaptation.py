@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from shared.learning.errors import TooFewSiteImages
 from shared.learning.features.extractors import Array
-from shared.learning.features.fold_features import FoldFeatures
+from shared.learning.features.fold_features import FoldFeatures, WeightedTable
 
 MIN_IMAGES = 50
 """Images from which a site's mean and deviation are taken. With fewer, chance moves them."""
@@ -66,11 +66,11 @@ class SiteStandardisation:
     name: str
     parts: Sequence[tuple[Rows, Rows]]
 
-    def apply(self, table: Array) -> Array:
-        """Return the standardised table (N, D) float32."""
+    def apply(self, table: Array, measured: Array) -> Array:
+        """Return the standardised table (N, D) float32; the statistics are those of `measured`."""
         standardised = np.array(table, np.float32)
         for rows, reference in self.parts:
-            statistics = FeatureStatistics.of(table[reference])
+            statistics = FeatureStatistics.of(measured[reference])
             standardised[rows] = statistics.standardise(table[rows])
         return standardised
 
@@ -145,6 +145,18 @@ class AdaptedFeatures:
     def final_table(self) -> Array:
         return self._table
 
+    def training_tables(self, fold_index: int | None) -> Sequence[WeightedTable]:
+        return self._training_tables
+
     @cached_property
     def _table(self) -> Array:
-        return self._standardisation.apply(self._features.final_table())
+        own = self._features.final_table()
+        return self._standardisation.apply(own, measured=own)
+
+    @cached_property
+    def _training_tables(self) -> Sequence[WeightedTable]:
+        own = self._features.final_table()
+        return [
+            WeightedTable(self._standardisation.apply(values, measured=own), weight)
+            for values, weight in self._features.training_tables(None)
+        ]

@@ -8,7 +8,6 @@ from copy import copy
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple, TypeGuard
 
 import numpy as np
 
@@ -22,20 +21,36 @@ from shared.learning.features.extractors import (
     HandcraftedExtractor,
     NetworkExtractor,
 )
-from shared.learning.features.fold_features import FixedFeatures, FoldFeatures
+from shared.learning.features.fold_features import (
+    FixedFeatures,
+    FoldFeatures,
+    WeightedTable,
+)
 from shared.learning.features.frames import (
     FrameExtractor,
     frame_extractor,
     frame_feature_set,
 )
 from shared.learning.features.stored_table import StoredTable
-from shared.learning.features.table import FeatureTable, gather_features
+from shared.learning.features.table import (
+    FeatureTable,
+    TableView,
+    gather_differently,
+    gather_features,
+)
 from shared.learning.outlining import OutlineNetworks
 from shared.learning.progress import ProgressCallback, ignore_progress
 from shared.learning.recipe_nodules import outline_networks, training_nodules
 from shared.learning.samples.sample import Picture, Sample, check_both_classes
 from shared.learning.tuning import Backbone, NetworkTuning, TunedFeatures
 from shared.learning.tuning.from_scratch import cached_phantom_network
+from shared.learning.tuning.keys import (
+    TuningKey,
+    is_tuned,
+    tuning_key,
+    tuning_keys,
+    without_tuning,
+)
 from shared.learning.tuning.tuned import TuningContext
 from shared.learning.validation.cross_validation import (
     CrossValidation,
@@ -47,7 +62,6 @@ from shared.learning.validation.folds import check_group_counts, split_folds
 from shared.networks import TapNetwork, WeightsFinder, get_network, pretrained_stages
 from shared.outlines import NetworkOutliner
 from shared.recipes import (
-    SUPERVISED_TUNINGS,
     ComponentSpec,
     FeatureSet,
     HandcraftedFeatures,
@@ -56,17 +70,6 @@ from shared.recipes import (
     RoiKind,
     Tuning,
 )
-
-
-class TuningKey(NamedTuple):
-    """The properties that feature sets must have in common to share one tuned network.
-
-    `frozen` is the last stage that keeps its pre-trained weights.
-    """
-
-    network: str
-    tuning: Tuning
-    frozen: str
 
 
 class TrainingContext:
@@ -131,11 +134,9 @@ class TrainingContext:
             self._resources = resources.pop_all()
         self._tunings: dict[TuningKey, NetworkTuning] = {}
         self._features: dict[FeatureSet, FoldFeatures] = {}
-        for feature_set, digest, values in zip(
-            recipe.features, self.table.digests, self.table.features, strict=True
-        ):
-            self._features[without_tuning(feature_set)] = FixedFeatures(
-                self._values_digest(digest), values
+        for index, feature_set in enumerate(recipe.features):
+            self._features[without_tuning(feature_set)] = self._table_features(
+                self.table, index
             )
 
     def __enter__(self) -> "TrainingContext":
@@ -165,7 +166,7 @@ class TrainingContext:
         context._features = {
             feature_set: features
             for feature_set, features in self._features.items()
-            if not _is_tuned(feature_set)
+            if not is_tuned(feature_set)
         }
         return context
 
@@ -180,7 +181,7 @@ class TrainingContext:
         Raises `FeaturesNotFinite` if a single image has no such values.
         """
         if feature_set not in self._features:
-            if _is_tuned(feature_set):
+            if is_tuned(feature_set):
                 self._features[feature_set] = self._tuned_features(feature_set)
             else:
                 self._features[feature_set] = self._fixed_features(feature_set)
@@ -200,27 +201,19 @@ class TrainingContext:
 
     def presented_tables(
         self, kind: RoiKind, progress: ProgressCallback
-    ) -> list[Array]:
+    ) -> tuple[Array, ...]:
         """Return the recipe's feature sets (N, D) for images with this kind of ROI.
 
         An image that cannot be read with it has the features of its own ROI.
         """
-        presented = gather_features(
-            self.table.samples,
+        return gather_differently(
+            self.table,
+            nodules=self.nodules.with_roi_kind(kind),
             extractors=[self._get_extractor(part) for part in self.recipe.features],
             cache=self.cache,
-            nodules=self.nodules.with_roi_kind(kind),
             progress=progress,
             folder=self._folder,
         )
-        row_by_key = {sample.key: row for row, sample in enumerate(self.table.samples)}
-        rows = [row_by_key[sample.key] for sample in presented.samples]
-        tables = []
-        for own, values in zip(self.table.features, presented.features, strict=True):
-            table = np.array(own)
-            table[rows] = values
-            tables.append(table)
-        return tables
 
     @cached_property
     def frames(self) -> FrameExtractor | None:
@@ -305,7 +298,8 @@ class TrainingContext:
         progress: ProgressCallback,
     ) -> FeatureTable:
         extractors = [self._get_extractor(feature_set) for feature_set in feature_sets]
-        return self._gather_with(samples, extractors, progress)
+        table = self._gather_with(samples, extractors, progress)
+        return self._with_views(table, extractors, progress)
 
     def _gather_with(
         self,
@@ -332,26 +326,73 @@ class TrainingContext:
         """
         features = self.recipe.features
         index = frame_feature_set(self.recipe)
-        if index is None or _is_tuned(features[index]):
+        if index is None or is_tuned(features[index]):
             return self._gather(samples, features, progress)
         extractors = [self._get_extractor(feature_set) for feature_set in features]
         frames = frame_extractor(self.recipe, extractors)
         assert frames is not None
         self.frames = frames
-        table = self._gather_with(samples, [*extractors, frames], progress)
-        self._frame_table = table.features[-1]
-        return replace(table, features=table.features[:-1], digests=table.digests[:-1])
+        with_frames = self._gather_with(samples, [*extractors, frames], progress)
+        self._frame_table = with_frames.features[-1]
+        table = replace(
+            with_frames,
+            features=with_frames.features[:-1],
+            digests=with_frames.digests[:-1],
+        )
+        return self._with_views(table, extractors, progress)
+
+    def _with_views(
+        self,
+        table: FeatureTable,
+        extractors: Sequence[Extractor],
+        progress: ProgressCallback,
+    ) -> FeatureTable:
+        """Return the table with the features of each of a fit's views of its images.
+
+        A network that is tuned reads each image once, and so do all fits of its recipe.
+        """
+        if tuning_keys(self.recipe):
+            return table
+        views = [
+            TableView(
+                gather_differently(
+                    table,
+                    nodules=view.nodules,
+                    extractors=extractors,
+                    cache=self.cache,
+                    progress=progress,
+                    folder=self._folder,
+                ),
+                view.weight,
+            )
+            for view in self.nodules.training_views(len(table.samples))
+        ]
+        return replace(table, views=tuple(views))
+
+    def _table_features(self, table: FeatureTable, index: int) -> FixedFeatures:
+        """Return the features of one extractor of a table of this context's images."""
+        views = [
+            WeightedTable(view.features[index], view.weight) for view in table.views
+        ]
+        return FixedFeatures(
+            self._values_digest(table.digests[index]), table.features[index], views
+        )
 
     def _fixed_features(self, feature_set: FeatureSet) -> FixedFeatures:
         table = self._gather(self.table.samples, [feature_set], ignore_progress)
         if table.skipped:
             raise FeaturesNotFinite(features=feature_set.name)
-        return FixedFeatures(self._values_digest(table.digests[0]), table.features[0])
+        return self._table_features(table, 0)
 
     def _values_digest(self, extractor_digest: str) -> str:
         """Return a hash of the extractor and of how the nodules are cut out."""
-        keys = "\n".join(self.nodules.key(sample) for sample in self.table.samples)
-        return hashlib.sha256(f"{extractor_digest}\n{keys}".encode()).hexdigest()
+        lines = [extractor_digest]
+        samples = self.table.samples
+        lines += [self.nodules.key(sample) for sample in samples]
+        for view in self.nodules.training_views(len(samples)):
+            lines.append(f"weight {view.weight}")
+            lines += [view.nodules.key(sample) for sample in samples]
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     def _tuned_features(self, features: NetworkFeatures) -> TunedFeatures:
         tuning = self.tuning(tuning_key(features))
@@ -420,48 +461,9 @@ def build_extractor(
         )
     else:
         network = TapNetwork.pretrained(features.network, features.taps, weights)
-    return NetworkExtractor(_without_tuning(features), network, engine or open_engine())
-
-
-def tuning_key(features: NetworkFeatures) -> TuningKey:
-    return TuningKey(
-        network=features.network, tuning=features.tuning, frozen=features.frozen
-    )
-
-
-def tuning_keys(recipe: Recipe) -> list[TuningKey]:
-    """Return the networks that a recipe tunes, each once."""
-    keys = [tuning_key(features) for features in recipe.features if _is_tuned(features)]
-    return list(dict.fromkeys(keys))
-
-
-def without_tuning(features: FeatureSet) -> FeatureSet:
-    """Return the same feature set from the pre-trained network, before it is tuned."""
-    return _without_tuning(features) if _is_tuned(features) else features
-
-
-def fingerprint(samples: Sequence[Sample]) -> str:
-    """Return the SHA-256 of a data set: of its keys, labels and groups, in any order."""
-    digest = hashlib.sha256()
-    lines = [
-        f"{sample.key}\t{sample.malignant:d}\t{sample.group}\n" for sample in samples
-    ]
-    for line in sorted(lines):
-        digest.update(line.encode())
-    return digest.hexdigest()
-
-
-def _is_tuned(features: FeatureSet) -> TypeGuard[NetworkFeatures]:
-    """Return whether a feature set comes from a network that is tuned on the data set's labels."""
-    return (
-        isinstance(features, NetworkFeatures) and features.tuning in SUPERVISED_TUNINGS
-    )
-
-
-def _without_tuning(features: NetworkFeatures) -> NetworkFeatures:
-    if not _is_tuned(features):
-        return features
-    return replace(features, tuning=Tuning.NONE, frozen="")
+    if is_tuned(features):
+        features = replace(features, tuning=Tuning.NONE, frozen="")
+    return NetworkExtractor(features, network, engine or open_engine())
 
 
 def _make_cross_validation(

@@ -1,5 +1,6 @@
 """The parts of a recipe, as data. The field names are the keys of the TOML file."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
@@ -218,10 +219,10 @@ class OutlinePlan:
         pixels
     decoder : channels of the decoder from the finest scale on; deeper scales have as many as the
         last
-    outlines : share of the training images that are read with the labeller's own outline
-    boxes : share with SERA's outline from the exact box of the nodule
-    loose_boxes : share with SERA's outline from a box whose sides are off by up to 30 %
-        The others are read without any ROI.
+    outlines : what the labellers' own outlines weigh in a fit of the classifiers
+    boxes : what SERA's outlines from exact boxes of the nodules weigh
+    loose_boxes : what SERA's outlines from boxes weigh whose sides are off by up to 30 %
+        The rest to 1 is what images read without any ROI weigh.
     """
 
     encoder: str
@@ -237,6 +238,17 @@ class OutlinePlan:
     outlines: float = 0.5
     boxes: float = 0.2
     loose_boxes: float = 0.15
+
+    @property
+    def shares(self) -> Mapping[RoiKind, float]:
+        """The share of each kind of ROI; they add up to 1."""
+        with_roi = self.outlines + self.boxes + self.loose_boxes
+        return {
+            RoiKind.OUTLINE: self.outlines,
+            RoiKind.BOX: self.boxes,
+            RoiKind.LOOSE_BOX: self.loose_boxes,
+            RoiKind.NONE: round(1 - with_roi, 6),
+        }
 
 
 @dataclass(frozen=True)

@@ -127,6 +127,7 @@ def fit_classifier(
     malignant: Labels,
     seed: int,
     set_widths: Sequence[int] = (),
+    weights: Scores | None = None,
 ) -> SvmScorer | ForestScorer | NetworkScorer:
     """Fit a classifier with one combination of settings.
 
@@ -136,12 +137,13 @@ def fit_classifier(
     features : (N, D) float32
     malignant : (N,) bool, both classes
     set_widths : columns of each feature set, whose sum is D; by default there is one set
+    weights : (N,) of the rows; by default they are equal
     """
     if isinstance(classifier, NetworkClassifier):
         return NetworkScorer()
     if isinstance(classifier, Svm):
         widths = set_widths or (features.shape[1],)
-        return _fit_svm(classifier, settings, features, malignant, widths)
+        return _fit_svm(classifier, settings, features, malignant, widths, weights)
     forest = RandomForestClassifier(
         classifier.trees,
         min_samples_leaf=settings["min_leaf"],
@@ -149,7 +151,7 @@ def fit_classifier(
         n_jobs=FIT_THREADS,
         random_state=seed,
     )
-    forest.fit(features, malignant)
+    forest.fit(features, malignant, sample_weight=weights)
     forest.n_jobs = 1
     return ForestScorer(forest)
 
@@ -169,16 +171,18 @@ def _fit_svm(
     features: Table,
     malignant: Labels,
     set_widths: Sequence[int],
+    weights: Scores | None,
 ) -> SvmScorer:
     """Return an SVM whose scaler also gives each feature set its weight."""
     options = svm_options(settings, classifier)
     gamma = kernel_gamma(settings)
     if gamma is not None:
         options["gamma"] = gamma / features.shape[1]
-    scaler = StandardScaler().fit(features)
-    weights = set_weights(set_widths, classifier.equal_sets)
-    scaler.scale_ /= np.sqrt(np.repeat(weights, set_widths))
-    svm = SVC(**options).fit(scaler.transform(features), malignant)
+    scaler = StandardScaler().fit(features, sample_weight=weights)
+    shares = set_weights(set_widths, classifier.equal_sets)
+    scaler.scale_ /= np.sqrt(np.repeat(shares, set_widths))
+    svm = SVC(**options)
+    svm.fit(scaler.transform(features), malignant, sample_weight=weights)
     return SvmScorer(Pipeline([("standardise", scaler), ("svm", svm)]))
 
 

@@ -54,7 +54,13 @@ class GramMatrices:
     def __contains__(self, feature_set: int) -> bool:
         return feature_set in self._training
 
-    def add(self, feature_set: int, training: Array, test: Array) -> None:
+    def add(
+        self,
+        feature_set: int,
+        training: Array,
+        test: Array,
+        weights: Matrix | None = None,
+    ) -> None:
         """Store a feature set.
 
         Parameters
@@ -62,8 +68,9 @@ class GramMatrices:
         feature_set : index of the set
         training : (n, D) rows; their mean and scale standardise all rows
         test : (m, D) rows
+        weights : (n,) of the training rows in mean and scale; by default they are equal
         """
-        scaler = StandardScaler().fit(training)
+        scaler = StandardScaler().fit(training, sample_weight=weights)
         training = _standardise(scaler, training)
         test = _standardise(scaler, test)
         training_squares = _squares(training)

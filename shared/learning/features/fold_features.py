@@ -1,7 +1,7 @@
 """The values of one feature set for all images: one table for every fold, or one table per fold."""
 
 from collections.abc import Sequence
-from typing import Protocol, runtime_checkable
+from typing import NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -36,6 +36,17 @@ class FoldFeatures(Protocol):
         """Return (N, D) float32, computed with all rows, as a bundle does for a new image."""
         ...
 
+    def training_tables(self, fold_index: int | None) -> Sequence["WeightedTable"]:
+        """Return the tables whose training rows a fit reads, of a fold or of the final fit."""
+        ...
+
+
+class WeightedTable(NamedTuple):
+    """Values (N, D) of all images as a fit reads them in one way, and the weight of each row."""
+
+    values: Array
+    weight: float
+
 
 @runtime_checkable
 class HasFoldLogOdds(Protocol):
@@ -47,13 +58,22 @@ class HasFoldLogOdds(Protocol):
 
 
 class FixedFeatures:
-    """Values that do not depend on any label of the data set."""
+    """Values that do not depend on any label of the data set.
+
+    Parameters
+    ----------
+    table : (N, D)
+    views : the ways in which a fit reads the images; by default it reads `table`
+    """
 
     is_tuned = False
 
-    def __init__(self, digest: str, table: Array) -> None:
+    def __init__(
+        self, digest: str, table: Array, views: Sequence[WeightedTable] = ()
+    ) -> None:
         self.digest = digest
         self._table = table
+        self._views = views or (WeightedTable(table, weight=1.0),)
 
     def prepare(self) -> None:
         """There is nothing to prepare."""
@@ -63,6 +83,9 @@ class FixedFeatures:
 
     def final_table(self) -> Array:
         return self._table
+
+    def training_tables(self, fold_index: int | None) -> Sequence[WeightedTable]:
+        return self._views
 
 
 def classifier_input(

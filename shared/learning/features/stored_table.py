@@ -13,6 +13,7 @@ from shared.learning.features.extractors import Array
 from shared.learning.features.table import (
     FeatureTable,
     SkippedImage,
+    TableView,
     memory_mapped_rows,
 )
 from shared.learning.samples.nodules import NoduleReader
@@ -35,13 +36,21 @@ class StoredTable:
     def store(
         cls, table: FeatureTable, cache: FeatureCache, nodules: NoduleReader
     ) -> Self:
-        """Put a table into the cache."""
+        """Put a table, whose nodules were cut out by this reader, into the cache."""
         sample_keys = [sample.key for sample in table.samples]
         skipped = [asdict(image) for image in table.skipped]
-        nodule_keys = [nodules.key(sample) for sample in table.samples]
-        facts = [sample_keys, skipped, table.digests, nodule_keys]
+        views = nodules.training_views(len(table.samples))
+        readers = [nodules, *(view.nodules for view in views)]
+        nodule_keys = [
+            [reader.key(sample) for sample in table.samples] for reader in readers
+        ]
+        weights = [view.weight for view in table.views]
+        facts = [sample_keys, skipped, table.digests, nodule_keys, weights]
         key = f"tables/{hashlib.sha256(json.dumps(facts).encode()).hexdigest()}"
-        for index, values in enumerate(table.features):
+        tables = [*table.features]
+        for view in table.views:
+            tables += view.features
+        for index, values in enumerate(tables):
             for chunk, start in enumerate(range(0, len(values), CHUNK_ROWS)):
                 rows = values[start : start + CHUNK_ROWS]
                 cache.put(f"{key}/{index}/{chunk}", rows.astype("<f4").tobytes())
@@ -49,7 +58,8 @@ class StoredTable:
             "keys": sample_keys,
             "skipped": skipped,
             "digests": table.digests,
-            "widths": [values.shape[1] for values in table.features],
+            "widths": [values.shape[1] for values in tables],
+            "weights": weights,
         }
         cache.put(f"{key}/head", json.dumps(head).encode())
         return cls(key)
@@ -69,11 +79,17 @@ class StoredTable:
             path = folder / f"{self.key.rpartition('/')[2][:16]}-{index}"
             keys = [f"{self.key}/{index}/{chunk}" for chunk in range(chunk_count)]
             features.append(_restore_values(cache, keys, path, width))
+        count = len(head["digests"])
+        views = [
+            TableView(tuple(features[number * count : (number + 1) * count]), weight)
+            for number, weight in enumerate(head["weights"], start=1)
+        ]
         return FeatureTable(
             samples=tuple(samples_by_key[key] for key in head["keys"]),
-            features=tuple(features),
+            features=tuple(features[:count]),
             digests=tuple(head["digests"]),
             skipped=tuple(SkippedImage(**image) for image in head["skipped"]),
+            views=tuple(views),
         )
 
 

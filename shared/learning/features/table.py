@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,6 +34,18 @@ class SkippedImage:
     code: str
 
 
+class TableView(NamedTuple):
+    """The features of a table's images as a fit reads them in one way, and the weight of the rows.
+
+    Attributes
+    ----------
+    features : for each extractor (N, D) float32, possibly in a file
+    """
+
+    features: tuple[Array, ...]
+    weight: float
+
+
 @dataclass(frozen=True, eq=False)
 class FeatureTable:
     """The features of all readable images, one row each.
@@ -45,12 +57,14 @@ class FeatureTable:
     malignant : (N,) bool
     groups : (N,) str
     skipped : the images that cannot be read
+    views : the ways in which a fit reads the images; empty: it reads `features`
     """
 
     samples: tuple[Sample, ...]
     features: tuple[Array, ...]
     digests: tuple[str, ...]
     skipped: tuple[SkippedImage, ...]
+    views: tuple[TableView, ...] = ()
 
     @cached_property
     def malignant(self) -> NDArray[np.bool_]:
@@ -97,6 +111,38 @@ def gather_features(
         digests=tuple(extractor.digest for extractor in extractors),
         skipped=tuple(skipped),
     )
+
+
+def gather_differently(
+    table: FeatureTable,
+    nodules: NoduleReader,
+    extractors: Sequence[Extractor],
+    cache: FeatureCache,
+    progress: ProgressCallback,
+    folder: Path,
+) -> tuple[Array, ...]:
+    """Return the features (N, D) of a table's images, with the nodules cut out by another reader.
+
+    An image that it cannot read has the features that the table has.
+    """
+    gathered = gather_features(
+        table.samples,
+        extractors=extractors,
+        cache=cache,
+        nodules=nodules,
+        progress=progress,
+        folder=folder,
+    )
+    if not gathered.skipped:
+        return gathered.features
+    row_by_key = {sample.key: row for row, sample in enumerate(table.samples)}
+    rows = [row_by_key[sample.key] for sample in gathered.samples]
+    features = []
+    for own, values in zip(table.features, gathered.features, strict=True):
+        merged = np.array(own)
+        merged[rows] = values
+        features.append(merged)
+    return tuple(features)
 
 
 def precompute_features(

@@ -1,7 +1,8 @@
 """How a fit cuts the nodules out of its samples."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from shared.imaging.image import Nodule
 from shared.imaging.regions.crop import Framing, crop
@@ -24,6 +25,20 @@ class NoduleReader(Protocol):
     def with_roi_kind(self, kind: RoiKind) -> "NoduleReader":
         """Return a reader that reads every image with this kind of ROI."""
         ...
+
+    def training_views(self, images: int) -> Sequence["TrainingView"]:
+        """Return the ways in which a fit of this many images reads each of them.
+
+        Their weights add up to 1. Empty: it reads them as this reader does.
+        """
+        ...
+
+
+class TrainingView(NamedTuple):
+    """One of the ways in which a fit reads its images, and the weight of its rows."""
+
+    nodules: NoduleReader
+    weight: float
 
 
 @dataclass(frozen=True)
@@ -51,3 +66,6 @@ class FramedNodules:
 
     def with_roi_kind(self, kind: RoiKind) -> "FramedNodules":
         return replace(self, roi_kind=kind)
+
+    def training_views(self, images: int) -> Sequence[TrainingView]:
+        return ()

@@ -1,5 +1,6 @@
 """Pictures for training, labelled or not, and checks of a set of them."""
 
+import hashlib
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -67,3 +68,14 @@ def check_no_shared_groups(training: Iterable[Sample], test: Iterable[Sample]) -
         raise GroupInTrainAndTest(
             count=len(shared_groups), examples=sorted(shared_groups)[0]
         )
+
+
+def fingerprint(samples: Sequence[Sample]) -> str:
+    """Return the SHA-256 of a data set: of its keys, labels and groups, in any order."""
+    digest = hashlib.sha256()
+    lines = [
+        f"{sample.key}\t{sample.malignant:d}\t{sample.group}\n" for sample in samples
+    ]
+    for line in sorted(lines):
+        digest.update(line.encode())
+    return digest.hexdigest()

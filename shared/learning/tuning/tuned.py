@@ -3,7 +3,7 @@
 import hashlib
 import json
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass
 from functools import cached_property
@@ -23,6 +23,7 @@ from shared.learning.features.extractors import (
     NetworkExtractor,
     engine_facts,
 )
+from shared.learning.features.fold_features import WeightedTable
 from shared.learning.features.table import BATCH_IMAGES
 from shared.learning.progress import ProgressCallback
 from shared.learning.samples.nodules import NoduleReader
@@ -336,6 +337,9 @@ class TunedFeatures:
 
     def final_table(self) -> Array:
         return self._table(None)
+
+    def training_tables(self, fold_index: int | None) -> Sequence[WeightedTable]:
+        return (WeightedTable(self._table(fold_index), weight=1.0),)
 
     def hyperparameters(self, fold: int | None) -> Hyperparameters:
         """Return the hyperparameters of a fold's network, or of the final network."""

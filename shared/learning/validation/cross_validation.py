@@ -14,6 +14,7 @@ from sklearn.svm import SVC
 from shared.domain.messages import Message
 from shared.learning.classifiers.classifiers import (
     Labels,
+    Scorer,
     Scores,
     Settings,
     Table,
@@ -27,13 +28,14 @@ from shared.learning.features.cache import FeatureCache
 from shared.learning.features.fold_features import (
     FoldFeatures,
     HasFoldLogOdds,
+    WeightedTable,
     classifier_input,
 )
+from shared.learning.features.stacked_rows import StackedRows, stack
 from shared.learning.progress import ProgressCallback, report_part
 from shared.learning.validation.folds import Fold
 from shared.learning.validation.inner_folds import InnerFolds, split_inner_folds
 from shared.recipes import (
-    Classifier,
     ClassifierKind,
     ComponentSpec,
     NetworkClassifier,
@@ -154,6 +156,7 @@ class FoldEvaluator:
         self._folder = tempfile.TemporaryDirectory(prefix="sera-gram-")
         self._gram_matrices = GramMatrices(Path(self._folder.name))
         self._inner_folds: InnerFolds | None = None
+        self._stacked_rows: StackedRows | None = None
         if fold_index is None:
             all_rows = np.arange(len(cross_validation.malignant))
             self.fold = Fold(training=all_rows, test=all_rows[:0])
@@ -174,15 +177,28 @@ class FoldEvaluator:
         settings = self.choose_settings(component)
         if isinstance(classifier, Svm):
             return self._svm_scores(feature_sets, classifier, settings), settings
-        table = self._classifier_input(feature_sets, classifier)
-        scorer = fit_classifier(
+        test_rows = classifier_input(
+            classifier.kind,
+            tables=[self._table(index)[self.fold.test] for index in feature_sets],
+            is_tuned=[self._features[index].is_tuned for index in feature_sets],
+        )
+        return self.fit(component, settings).score(test_rows), settings
+
+    def fit(self, component: ComponentSpec, settings: Settings) -> Scorer:
+        """Fit a classifier on the training rows."""
+        feature_sets, classifier = component
+        inputs = [
+            self._training_input((index,), classifier.kind) for index in feature_sets
+        ]
+        return fit_classifier(
             classifier,
             settings=settings,
-            features=table[self.fold.training],
-            malignant=self._training_labels,
+            features=inputs[0] if len(inputs) == 1 else np.concatenate(inputs, axis=1),
+            malignant=self._stacked.repeat(self._training_labels),
             seed=self._cross_validation.seed,
+            set_widths=[table.shape[1] for table in inputs],
+            weights=self._stacked.weights,
         )
-        return scorer.score(table[self.fold.test]), settings
 
     def choose_settings(self, component: ComponentSpec) -> Settings:
         """Return the settings with the best AUC over inner folds of the training rows.
@@ -232,12 +248,27 @@ class FoldEvaluator:
                 self._tables[feature_set] = features.fold_table(self._fold_index)
         return self._tables[feature_set]
 
-    def _classifier_input(
-        self, feature_sets: tuple[int, ...], classifier: Classifier
+    def _training_tables(self, feature_set: int) -> Sequence[WeightedTable]:
+        return self._features[feature_set].training_tables(self._fold_index)
+
+    @property
+    def _stacked(self) -> StackedRows:
+        """The rows of the training images, which are those of every feature set."""
+        if self._stacked_rows is None:
+            tables = self._training_tables(0)
+            weights = [table.weight for table in tables]
+            self._stacked_rows = StackedRows(weights, len(self.fold.training))
+        return self._stacked_rows
+
+    def _training_input(
+        self, feature_sets: tuple[int, ...], kind: ClassifierKind
     ) -> Table:
         return classifier_input(
-            classifier.kind,
-            tables=[self._table(index) for index in feature_sets],
+            kind,
+            tables=[
+                stack(self._training_tables(index), self.fold.training)
+                for index in feature_sets
+            ],
             is_tuned=[self._features[index].is_tuned for index in feature_sets],
         )
 
@@ -262,19 +293,22 @@ class FoldEvaluator:
         feature_sets, classifier = component
         if isinstance(classifier, Svm):
             return self._inner_svm_areas(feature_sets, classifier, grid)
-        table = self._classifier_input(feature_sets, classifier)[self.fold.training]
+        table = self._training_input(feature_sets, classifier.kind)
+        rows = self._stacked
         areas = []
         for settings in grid:
-            scores = np.zeros(len(table))
+            scores = np.zeros(len(self._training_labels))
             for inner in self._split_inner_folds().folds:
                 scorer = fit_classifier(
                     classifier,
                     settings=settings,
-                    features=table[inner.training],
-                    malignant=self._training_labels[inner.training],
+                    features=table[rows.rows(inner.training)],
+                    malignant=rows.repeat(self._training_labels[inner.training]),
                     seed=self._cross_validation.seed,
+                    weights=rows.weights_of(inner.training),
                 )
-                scores[inner.test] = scorer.score(table[inner.test])
+                inner_scores = scorer.score(table[rows.rows(inner.test)])
+                scores[inner.test] = rows.merge(inner_scores)
             area = self._split_inner_folds().area(scores, self._training_labels)
             areas.append(area)
         return areas
@@ -300,17 +334,16 @@ class FoldEvaluator:
         return [areas[index] for index in range(len(grid))]
 
     def _inner_area(self, kernel: Matrix, settings: Settings, classifier: Svm) -> float:
-        scores = np.zeros(len(kernel))
+        scores = np.zeros(len(self._training_labels))
         for inner in self._split_inner_folds().folds:
-            svm = _fit_on_kernel(
-                kernel,
-                rows=inner.training,
-                malignant=self._training_labels,
-                settings=settings,
-                classifier=classifier,
-            )
-            test_kernel = kernel[np.ix_(inner.test, inner.training)]
-            scores[inner.test] = svm.decision_function(test_kernel)
+            svm = self._fit_on_kernel(kernel, inner.training, settings, classifier)
+            test_kernel = kernel[
+                np.ix_(
+                    self._stacked.rows(inner.test), self._stacked.rows(inner.training)
+                )
+            ]
+            inner_scores = svm.decision_function(test_kernel)
+            scores[inner.test] = self._stacked.merge(inner_scores)
         return self._split_inner_folds().area(scores, self._training_labels)
 
     def _svm_scores(
@@ -318,13 +351,9 @@ class FoldEvaluator:
     ) -> Scores:
         grams = self._grams(feature_sets)
         gamma = kernel_gamma(settings)
-        svm = _fit_on_kernel(
-            grams.training_kernel(feature_sets, gamma, classifier.equal_sets),
-            rows=np.arange(len(self.fold.training)),
-            malignant=self._training_labels,
-            settings=settings,
-            classifier=classifier,
-        )
+        kernel = grams.training_kernel(feature_sets, gamma, classifier.equal_sets)
+        images = np.arange(len(self.fold.training))
+        svm = self._fit_on_kernel(kernel, images, settings, classifier)
         test_kernel = grams.test_kernel(feature_sets, gamma, classifier.equal_sets)
         scores: Scores = svm.decision_function(test_kernel)
         return scores
@@ -333,25 +362,32 @@ class FoldEvaluator:
         """Return the Gram matrices, after the matrices of these feature sets are added."""
         for index in feature_sets:
             if index not in self._gram_matrices:
-                table = classifier_input(
+                test = classifier_input(
                     ClassifierKind.SVM,
-                    tables=[self._table(index)],
+                    tables=[self._table(index)[self.fold.test]],
                     is_tuned=[self._features[index].is_tuned],
                 )
-                training = table[self.fold.training]
-                test = table[self.fold.test]
-                self._gram_matrices.add(index, training=training, test=test)
+                self._gram_matrices.add(
+                    index,
+                    training=self._training_input((index,), ClassifierKind.SVM),
+                    test=test,
+                    weights=self._stacked.weights,
+                )
         return self._gram_matrices
 
-
-def _fit_on_kernel(
-    kernel: Matrix, rows: Rows, malignant: Labels, settings: Settings, classifier: Svm
-) -> SVC:
-    """Return an SVM on the rows of a square kernel matrix."""
-    has_all_rows = len(rows) == len(kernel)
-    training_kernel = kernel if has_all_rows else kernel[np.ix_(rows, rows)]
-    options = svm_options(settings, classifier) | {"kernel": "precomputed"}
-    return SVC(**options).fit(training_kernel, malignant[rows])
+    def _fit_on_kernel(
+        self, kernel: Matrix, images: Rows, settings: Settings, classifier: Svm
+    ) -> SVC:
+        """Return an SVM on the rows of some training images of a square kernel matrix."""
+        rows = self._stacked.rows(images)
+        has_all_rows = len(rows) == len(kernel)
+        training_kernel = kernel if has_all_rows else kernel[np.ix_(rows, rows)]
+        options = svm_options(settings, classifier) | {"kernel": "precomputed"}
+        return SVC(**options).fit(
+            training_kernel,
+            self._stacked.repeat(self._training_labels[images]),
+            sample_weight=self._stacked.weights_of(images),
+        )
 
 
 def _cached_scores(

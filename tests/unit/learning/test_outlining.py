@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
+import numpy as np
 import pytest
 
 from shared.imaging import Box, Framing, MarkedImage
@@ -210,6 +211,43 @@ def test_the_kinds_of_roi_are_judged_by_the_same_fits(
     assert set(by_kind) == set(RoiKind)
     assert (by_kind[RoiKind.OUTLINE].scores != by_kind[RoiKind.BOX].scores).any()
     assert (by_kind[RoiKind.NONE].scores != by_kind[RoiKind.BOX].scores).any()
+
+
+def test_a_fit_reads_each_image_with_every_kind_of_roi(
+    samples, outlined_recipe, no_weights, cache, monkeypatch
+):
+    def table_of():
+        with TrainingContext(
+            samples, outlined_recipe, no_weights, cache=cache, seed=0
+        ) as context:
+            return context.table, [
+                np.array(view.features[0]) for view in context.table.views
+            ]
+
+    table, by_kind = table_of()
+    assert [view.weight for view in table.views] == [0.5, 0.2, 0.15, 0.15]
+    outline, box, *_ = by_kind
+    assert outline.shape == (COUNT, table.features[0].shape[1])
+    assert (outline != box).any()
+    monkeypatch.setattr("shared.learning.outlining.MAX_VIEWED_IMAGES", COUNT - 1)
+    table, [drawn] = table_of()
+    assert table.views[0].weight == 1.0
+    for row in range(COUNT):
+        assert any((drawn[row] == values[row]).all() for values in by_kind)
+    assert any((drawn != values).any() for values in by_kind)
+
+
+def test_a_fit_reads_the_labellers_outline_as_it_is(
+    samples, outlined_recipe, no_weights, cache
+):
+    with TrainingContext(
+        samples, outlined_recipe, no_weights, cache=cache, seed=0
+    ) as context:
+        in_training, *_ = context.nodules.training_views(COUNT)
+        in_use = context.nodules.with_roi_kind(RoiKind.OUTLINE)
+    polygon = samples[0].read().roi.polygon
+    assert in_training.nodules.nodule(samples[0]).roi.polygon == polygon
+    assert in_use.nodule(samples[0]).roi.polygon != polygon
 
 
 def test_a_model_without_outlines_reads_each_kind_as_it_is(samples, recipe, no_weights):

@@ -16,6 +16,7 @@ from shared.learning.features.extractors import HandcraftedExtractor, NetworkExt
 from shared.learning.features.stored_table import CHUNK_ROWS, StoredTable
 from shared.learning.features.table import (
     FeatureTable,
+    TableView,
     compute_vectors,
     gather_features,
     precompute_features,
@@ -176,7 +177,9 @@ def test_a_stored_table_is_restored_unchanged_from_its_chunks(tmp_path):
         Sample(str(index), refuse, malignant=bool(index % 2)) for index in range(count)
     ]
     stored = StoredTable.store(
-        FeatureTable(tuple(stored_samples), (values,), ("d",), ()),
+        FeatureTable(
+            tuple(stored_samples), (values,), ("d",), (), (TableView((-values,), 1.0),)
+        ),
         cache,
         FramedNodules(Framing(0.1)),
     )
@@ -184,6 +187,9 @@ def test_a_stored_table_is_restored_unchanged_from_its_chunks(tmp_path):
         [*stored_samples, Sample("skipped", refuse, malignant=True)], cache, tmp_path
     )
     np.testing.assert_array_equal(restored.features[0], values)
+    [view] = restored.views
+    np.testing.assert_array_equal(view.features[0], -values)
+    assert view.weight == 1.0
     assert (restored.samples, restored.digests) == (tuple(stored_samples), ("d",))
     del cache.entries[f"{stored.key}/0/1"]
     with pytest.raises(StoredTableMissing):
