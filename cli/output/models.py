@@ -65,7 +65,7 @@ def _metric_lines(metrics: dict[str, Any]) -> list[str]:
 
 def gate_lines(gate: dict[str, Any]) -> list[str]:
     """Describe a judgement: the verdict, a line for each criterion (+ for, - against), the
-    sites and the kinds of ROI.
+    sites, the kinds of ROI and the sites left out of training.
     """
     against = "without a live model"
     if gate["judged_against"]:
@@ -81,6 +81,9 @@ def gate_lines(gate: dict[str, Any]) -> list[str]:
         lines += [group_line(site["site"], site) for site in sites]
     for row in gate["figures"].get("roi_kinds", []):
         lines.append(group_line(f"ROI {row['kind']}", row))
+    left_out = gate["figures"].get("left_out_sites") or {"rows": []}
+    for row in left_out["rows"]:
+        lines.append(group_line(f"left out, {row['site']}", row))
     return lines
 
 

@@ -114,6 +114,7 @@ def judge(
         for kind, rows in rows_by_kind.items()
     ]
     samples = make_samples(list(images), objects)
+    evidence = candidate.model.evidence
     return judge_candidate(
         candidate=predictions[0],
         live=None if live is None else predictions[1],
@@ -123,6 +124,7 @@ def judge(
         patients=[sample.group for sample in samples],
         sizes_mm=[image.size_mm for image in images],
         roi_kinds=roi_kinds,
+        left_out=None if evidence is None else evidence.left_out_sites,
     )
 
 
@@ -192,8 +194,11 @@ class _TestSetPredictor:
         images: Sequence[LabelledImage],
         kind: RoiKind | None = None,
     ) -> ModelPredictions:
-        """Predictions for the images, in their order, with a kind of ROI; None: with their own."""
-        if kind is not None and _is_own_roi(kind, bundle):
+        """Predictions for the images, in their order, with a kind of ROI; None: with their own.
+
+        Images that are read with their outlines have them as their own ROI.
+        """
+        if kind is RoiKind.OUTLINE:
             kind = None
         samples = make_samples(list(images), self._objects)
         nodules = FramedNodules(bundle.framing, roi_kind=kind)
@@ -237,15 +242,6 @@ class _TestSetPredictor:
             "progress-readings", {"done": self._done, "readings": self._total}
         )
         self._progress(STAGE, self._done / self._total, message, metrics)
-
-
-def _is_own_roi(kind: RoiKind, bundle: Bundle) -> bool:
-    """Return whether an image's own ROI is read exactly as one of this kind.
-
-    A model with an outline network reads only the box of an outline.
-    """
-    has_outliner = bundle.framing.outliner is not None
-    return kind is RoiKind.OUTLINE or (kind is RoiKind.BOX and has_outliner)
 
 
 def _predict(

@@ -75,6 +75,8 @@ from shared.ledger.datasets.labelled_image import LabelledImage
 from shared.ledger.datasets.versions import check_usable
 from shared.ledger.training.steps import ClaimedStep
 from shared.recipes import FeatureSet
+from shared.statistics.model_life.left_out_sites import LeftOutSites
+from shared.study.leaving_sites_out import leave_sites_out, site_evidence
 
 
 class TrainsOnTestImages(Conflict):
@@ -292,7 +294,11 @@ class StepRunner:
             context.components, self._recipe.features, ignore_progress
         )
         model = assemble_model(
-            context, out_of_fold_scores, ignore_progress, self._classifier_cache
+            context,
+            out_of_fold_scores,
+            ignore_progress,
+            self._classifier_cache,
+            left_out_sites=self._left_out_sites(context),
         )
         metrics = dict(model.metrics)
         synthetic = self._inputs.synthetic
@@ -321,6 +327,16 @@ class StepRunner:
         )
         message = Message("bundle-done", {"auc": outcome.auc})
         return StepResult(outcome=outcome, message=message, write=store)
+
+    def _left_out_sites(self, context: TrainingContext) -> LeftOutSites | None:
+        """Judge each site by fits on the others; None with fewer than two sites.
+
+        Not for a recipe that tunes networks: each site would need them tuned anew.
+        """
+        if tuning_keys(self._recipe):
+            return None
+        sites_out = leave_sites_out(context, self._weights, self._report_progress)
+        return site_evidence(context, sites_out)
 
     def _evaluation(self, inputs: StepInputs) -> StepResult:
         """Evaluate the new model on the locked test set, which was not used for training."""

@@ -87,6 +87,7 @@ def model_card(bundle: Bundle) -> dict[str, Any]:
         "calibration": _calibration(bundle),
         "risk_intervals": _risk_intervals(bundle),
         "decision_curves": _decision_curves(bundle),
+        "left_out_sites": _left_out_sites(bundle),
         "limits": _limits(bundle),
         "published": {
             "note": statements.PUBLISHED_NOTE,
@@ -406,6 +407,18 @@ def _decision_curve(curve: DecisionCurve) -> dict[str, Any]:
         "points": points,
         "superior_at": superior,
     }
+
+
+def _left_out_sites(bundle: Bundle) -> dict[str, Any] | None:
+    """Return the figures at sites that a fit had not seen. The sites are not named."""
+    evidence = bundle.model.evidence
+    sites = None if evidence is None else evidence.left_out_sites
+    if sites is None:
+        return None
+    figures = sites.to_json()
+    for row in figures["rows"]:
+        del row["site"]
+    return figures
 
 
 def _limits(bundle: Bundle) -> list[str]:

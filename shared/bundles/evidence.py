@@ -62,6 +62,7 @@ def evidence_entry(evidence: Evidence) -> EvidenceEntry:
         operating_points=tuple(map(_point_entry, evidence.operating_points)),
         coverage=tuple(map(_coverage_entry, evidence.coverage)),
         calibration=tuple(map(_bin_entry, evidence.calibration)),
+        left_out_sites=evidence.left_out_sites,
     )
 
 
@@ -86,6 +87,7 @@ def unpack(entry: EvidenceEntry, arrays: Arrays) -> Evidence:
         coverage=tuple(map(_coverage, entry.coverage)),
         calibration=tuple(map(_bin, entry.calibration)),
         decision_curves=_curves(entry.file, arrays),
+        left_out_sites=entry.left_out_sites,
     )
 
 

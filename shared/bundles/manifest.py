@@ -16,6 +16,7 @@ from pydantic import (
 
 from shared.bundles.errors import BundleFormatUnknown, BundleUnreadable
 from shared.recipes import ClassifierKind
+from shared.statistics.model_life.left_out_sites import LeftOutSites
 
 FORMAT = 3
 READABLE_FORMATS = (2, 3)
@@ -136,13 +137,15 @@ class CalibrationBinEntry(_Entry):
 class EvidenceEntry(_Entry):
     """The model's evidence.
 
-    `file` holds the reference's quantiles and the conformal calibration scores.
+    `file` holds the reference's quantiles and the conformal calibration scores. `left_out_sites`
+    is None where nothing is known of other sites.
     """
 
     file: str
     operating_points: tuple[OperatingPointEntry, ...]
     coverage: tuple[CoverageEntry, ...]
     calibration: tuple[CalibrationBinEntry, ...]
+    left_out_sites: LeftOutSites | None = None
 
 
 class GoldenEntry(_Entry):

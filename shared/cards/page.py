@@ -38,6 +38,7 @@ def render(card: Mapping[str, Any]) -> str:
         sets=_rows_to_show(card["conformal"], "alpha", PAGE_ALPHAS),
         gate=card.get("gate"),
         intervals=card.get("risk_intervals"),
+        left_out=card.get("left_out_sites"),
         curves=[(curve, curve_figure(curve), _curve_rows(curve)) for curve in curves],
     )
 

@@ -90,6 +90,11 @@ _CALIBRATION = (
     "Its risks are {error:.3f} off on average, where perfectly calibrated ones would be "
     "{by_chance:.3f} off by chance (P = {p_value:.3g})"
 )
+_LEFT_OUT = (
+    "Fitted without each of {sites} sites in turn, it has an AUC of {auc:.3f} there, plain averages "
+    "of its networks {baseline:.3f}, difference {difference:+.3f} (95 % interval {low:+.3f} to "
+    "{high:+.3f})"
+)
 _SIZE_CALIBRATION = (
     "their {images} images the risks are {error:.3f} off on average, where perfectly calibrated "
     "ones would be {by_chance:.3f} off by chance (P = {p_value:.3g}); the limit is {limit:g}."
@@ -135,6 +140,18 @@ GATE = {
         "The malignant test images are of one site, or of sites without names, so nothing is known "
         "of differences between sites.",
     ),
+    "judged-left-out-sites-unknown": (
+        "It was trained on images of one site, or its recipe was not judged at sites left out, so "
+        "nothing is known of another hospital.",
+    ),
+    "judged-left-out-sites-uncompared": (
+        "Fitted without each of {sites} sites in turn, it has an AUC of {auc:.3f} there; there was "
+        "nothing to compare it with.",
+    ),
+    "judged-left-out-sites-worse": (
+        f"{_LEFT_OUT}: inferior to a simpler model at a hospital that it has not seen.",
+    ),
+    "judged-left-out-sites-kept": (f"{_LEFT_OUT}.",),
     "judged-roi-kind-worse": (
         "Read with {kind}: AUC {auc:.3f}, live {live:.3f}, difference {difference:+.3f} "
         "({level:.1%} interval {low:+.3f} to {high:+.3f}): inferior.",

@@ -34,6 +34,7 @@ from shared.statistics import (
     decision_curves,
     sensitivity_cutoff,
 )
+from shared.statistics.model_life.left_out_sites import LeftOutSites
 
 Array = NDArray[np.float64]
 SENSITIVITY_TARGETS = tuple(per_cent / 100 for per_cent in range(80, 100))
@@ -71,6 +72,8 @@ class Evidence:
         the cut-off of the other folds
     coverage : of conformal sets at each of `ALPHAS`, each fold with the other folds' scores
     calibration : stated risk against observed rate; each fold is calibrated on the other folds
+    left_out_sites : how fits on all other sites did at each site; None if the images are of fewer
+        than two sites, or it was not asked
     decision_curves : net benefit of the same risks, at the training images' prevalence and at the
         prevalence that is assumed until a hospital states its own; empty in models of a version
         that stored none
@@ -82,6 +85,7 @@ class Evidence:
     coverage: tuple[ConformalCoverage, ...]
     calibration: tuple[CalibrationBin, ...]
     decision_curves: tuple[DecisionCurve, ...] = ()
+    left_out_sites: LeftOutSites | None = None
 
 
 def gather_evidence(
@@ -92,6 +96,7 @@ def gather_evidence(
     calibration: Sigmoid,
     novelty: Scores,
     embedding: NDArray[np.float32],
+    left_out_sites: LeftOutSites | None = None,
 ) -> Evidence:
     """Compute a model's evidence.
 
@@ -103,6 +108,7 @@ def gather_evidence(
     calibration : the calibration of the final model
     novelty : (N,) out of fold
     embedding : (N, C) in the final model
+    left_out_sites : kept as it is
     """
     risks = calibrate_out_of_fold(scores, malignant, folds)
     return Evidence(
@@ -120,6 +126,7 @@ def gather_evidence(
         coverage=_conformal_coverage(scores, malignant, folds),
         calibration=calibration_curve(risks, malignant),
         decision_curves=decision_curves(risks, malignant, patients),
+        left_out_sites=left_out_sites,
     )
 
 

@@ -40,6 +40,7 @@ from shared.learning.validation.report import component_metrics, ensemble_metric
 from shared.networks import WeightsFinder
 from shared.recipes import ComponentSpec, Recipe
 from shared.statistics import fit_sigmoid, youden_cutoff
+from shared.statistics.model_life.left_out_sites import LeftOutSites
 
 
 def fit(
@@ -86,11 +87,13 @@ def assemble_model(
     out_of_fold: Sequence[OutOfFoldScores],
     progress: ProgressCallback = ignore_progress,
     classifier_cache: ClassifierCache | None = None,
+    left_out_sites: LeftOutSites | None = None,
 ) -> FittedModel:
     """Return the final model, fitted on all rows.
 
     Parameters
     ----------
+    left_out_sites : evidence of fits that left out each site, which the model keeps
     out_of_fold : scores of `context.components`
     classifier_cache : classifiers that `fit_component` has already fitted
     """
@@ -100,7 +103,7 @@ def assemble_model(
         progress=progress,
         cache=NoClassifierCache() if classifier_cache is None else classifier_cache,
     )
-    return assembly.build()
+    return assembly.build(left_out_sites)
 
 
 def fit_component(
@@ -161,7 +164,7 @@ class _ModelAssembly:
         ]
         self._malignant: Labels = context.cross_validation.malignant
 
-    def build(self) -> FittedModel:
+    def build(self, left_out_sites: LeftOutSites | None) -> FittedModel:
         components = self._fit_components()
         rule = self._recipe.fusion.rule
         folds = self._context.cross_validation.folds
@@ -206,6 +209,7 @@ class _ModelAssembly:
                 calibration=calibration,
                 novelty=out_of_fold_novelty,
                 embedding=embedding,
+                left_out_sites=left_out_sites,
             ),
             frames=self._context.frames,
             belonging=self._fit_belonging(),

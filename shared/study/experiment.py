@@ -40,7 +40,7 @@ from shared.recipes import (
 from shared.statistics import ConstantScores, ScoresInvalid
 from shared.study.feasible import feasible_recipe
 from shared.study.folder import LabelledFolder, reader_rows
-from shared.study.leaving_sites_out import leave_sites_out
+from shared.study.leaving_sites_out import leave_sites_out, site_evidence
 from shared.study.lineup import Judge, Lineup, feature_set_label
 from shared.study.results import MissingRow, Row, Section, Study
 from shared.study.roi_kinds import judge_roi_kinds
@@ -87,7 +87,13 @@ def run_experiment(
         experiment = _Experiment(context, weights, progress)
         rows, settings = experiment.rows()
         component_scores = experiment.scores_of(context.components)
-        model = assemble_model(context, component_scores, progress)
+        sites_out = leave_sites_out(context, weights, progress)
+        model = assemble_model(
+            context,
+            component_scores,
+            progress,
+            left_out_sites=site_evidence(context, sites_out),
+        )
         table = context.table
         image_names = [folder.names_by_key[sample.key] for sample in table.samples]
         numbers = {image.name: number for number, image in enumerate(folder.images)}
@@ -109,7 +115,7 @@ def run_experiment(
             missing_rows=(*missing_rows, *experiment.missing_rows),
             skipped=tuple(skipped),
             settings=settings,
-            sites_out=leave_sites_out(context, weights, progress),
+            sites_out=sites_out,
             roi_kinds=_roi_kinds(folder, context, component_scores, progress),
         )
     return study, model

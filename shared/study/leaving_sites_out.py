@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 import numpy as np
+from numpy.typing import NDArray
 
 from shared.learning import (
     Adaptation,
@@ -14,6 +15,12 @@ from shared.learning import (
     validate_by_site,
 )
 from shared.networks import WeightsFinder
+from shared.statistics.model_life.left_out_sites import (
+    RECIPE,
+    JudgedImages,
+    LeftOutSites,
+    left_out_sites,
+)
 from shared.study.results import Candidate, Row, Section, SitesOut
 
 ADAPTATIONS = {
@@ -41,6 +48,35 @@ def leave_sites_out(
             **_adapted(context, progress),
         },
     )
+
+
+def site_evidence(
+    context: TrainingContext, sites_out: SitesOut | None
+) -> LeftOutSites | None:
+    """Return the figures that a model keeps, of the images that its recipe judged; None if none.
+
+    A model beside the recipe counts only if it judged all of them.
+    """
+    if sites_out is None:
+        return None
+    recipe_row = sites_out.row
+    mask = recipe_row.judgement_mask
+    images = JudgedImages(
+        malignant=context.table.malignant[mask],
+        groups=context.table.groups[mask],
+        sites=_sites(context)[mask],
+    )
+    rows = [(RECIPE, recipe_row), *sites_out.candidates.items()]
+    scores = {
+        str(name): row.scores[mask]
+        for name, row in rows
+        if row.scores is not None and row.judgement_mask[mask].all()
+    }
+    return left_out_sites(images, scores, decisions=recipe_row.decisions[mask])
+
+
+def _sites(context: TrainingContext) -> NDArray[np.str_]:
+    return np.array([sample.site or "" for sample in context.table.samples], str)
 
 
 def _baseline(

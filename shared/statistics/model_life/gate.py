@@ -44,6 +44,7 @@ from shared.statistics.model_life.gate_roi_kinds import (
     roi_kind_reasons,
     roi_kind_rows,
 )
+from shared.statistics.model_life.left_out_sites import LeftOutSites, left_out_reason
 from shared.statistics.model_life.sites import rates_by_site
 from shared.statistics.reliability.calibration import brier_score, shift_prior
 
@@ -88,12 +89,14 @@ def judge_candidate(
     patients: Sequence[str] | None = None,
     sizes_mm: Sequence[float | None] | None = None,
     roi_kinds: Sequence[RoiKindPredictions] = (),
+    left_out: LeftOutSites | None = None,
 ) -> Judgement:
     """Judge a candidate on the locked test images.
 
     The candidate passes if all criteria hold. Its AUC is shown to be not worse than the live
     model's AUC by the margin. Its sensitivity is at least the floor, and at no site below it by
-    more than chance. With no kind of ROI is it shown to be worse than the live model. Its risks are
+    more than chance. With no kind of ROI is it shown to be worse than the live model, and at sites
+    that its fits left out not to be worse than plain averages of its networks. Its risks are
     calibrated, over all images and for each size. Without a live model all but the first criterion
     decide, and the AUC with each kind of ROI has a floor. An image that a model could not process
     counts as a wrong call.
@@ -108,6 +111,7 @@ def judge_candidate(
         is None, each image counts as a separate patient
     sizes_mm : (N,) largest diameters, None if unknown; None for the list if all are unknown
     roi_kinds : predictions for the images with each kind of ROI
+    left_out : how the candidate's recipe did at sites of its training images that a fit left out
 
     Raises
     ------
@@ -132,7 +136,14 @@ def judge_candidate(
         margin=policy.margin,
     )
     return _judge(
-        candidate, live, malignant, names, groups=groups, roi_rows=rows, policy=policy
+        candidate,
+        live,
+        malignant,
+        names,
+        groups=groups,
+        roi_rows=rows,
+        left_out=left_out,
+        policy=policy,
     )
 
 
@@ -144,6 +155,7 @@ def _judge(
     *,
     groups: "_Groups",
     roi_rows: Sequence[RoiKindRow],
+    left_out: LeftOutSites | None,
     policy: GatePolicy,
 ) -> Judgement:
     """Judge a candidate on enough images, each with the name of its patient."""
@@ -164,6 +176,7 @@ def _judge(
         _auc_reason(candidate_evaluation, live_evaluation, test, policy),
         _sensitivity_reason(candidate_evaluation, policy),
         *site_reasons(site_rows, policy.sensitivity_floor),
+        left_out_reason(left_out),
         *roi_kind_reasons(
             roi_rows,
             sensitivity_floor=policy.sensitivity_floor,
@@ -185,6 +198,7 @@ def _judge(
         "sites": [site_rates_to_json(row) for row in site_rows],
         "worst_site": worst_site(site_rows),
         "roi_kinds": [row.to_json() for row in roi_rows],
+        "left_out_sites": None if left_out is None else left_out.to_json(),
     }
     has_failed = any(reason.weight is Weight.AGAINST for reason in reasons)
     return Judgement(

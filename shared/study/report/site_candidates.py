@@ -3,8 +3,8 @@
 import numpy as np
 
 from shared.statistics import Interval
+from shared.statistics.discrimination.site_areas import SiteAreas, measure_site_areas
 from shared.study.report.figures import Area
-from shared.study.report.site_areas import SiteAreas, measure_site_areas
 from shared.study.report.sites_out import masks_by_site
 from shared.study.report.tables import Cell, Record, Table, Value
 from shared.study.report.wording import EMPTY_MARK, format_auc, format_auc_interval
@@ -97,12 +97,17 @@ def _area(study: Study, row: Row, mask: Flags) -> Area | None:
     if not row.judgement_mask[mask].all():
         return None
     areas = _areas(study, [row], mask)
-    return None if areas is None else areas.area(0)
+    return None if areas is None else Area(*areas.area(0))
 
 
 def _areas(study: Study, rows: list[Row], mask: Flags) -> SiteAreas | None:
     scores = [row.scores for row in rows if row.scores is not None]
-    return measure_site_areas(study, np.stack(scores), mask)
+    return measure_site_areas(
+        np.stack(scores)[:, mask],
+        malignant=study.malignant[mask],
+        groups=study.groups[mask],
+        sites=study.sites[mask],
+    )
 
 
 def _cell(area: Area | None) -> Cell:

@@ -14,8 +14,8 @@ from shared.statistics import (
     fit_sigmoid,
     roc_auc,
 )
+from shared.statistics.discrimination.site_areas import measure_site_areas
 from shared.study.report.figures import Area, compute_figures, leading_row
-from shared.study.report.site_areas import measure_site_areas
 from shared.study.report.tables import Cell, Record, Table, Value, rate_cell
 from shared.study.report.wording import EMPTY_MARK, format_auc, format_auc_interval
 from shared.study.results import Flags, Row, Study
@@ -223,8 +223,13 @@ def _area(study: Study, row: Row, mask: Flags) -> Area | None:
     """Return the AUC over pairs of images of the same site; None if no site has both classes."""
     if row.scores is None:
         return None
-    areas = measure_site_areas(study, row.scores[np.newaxis], mask)
-    return None if areas is None else areas.area(0)
+    areas = measure_site_areas(
+        row.scores[np.newaxis, mask],
+        malignant=study.malignant[mask],
+        groups=study.groups[mask],
+        sites=study.sites[mask],
+    )
+    return None if areas is None else Area(*areas.area(0))
 
 
 def _pooled_auc(judgement: _Judgement) -> float:

@@ -47,6 +47,30 @@ def test_a_run_ends_in_a_stored_bundle_that_knows_only_the_training_rows(
     assert (stored.name, stored.version, stored.live) == ("handcrafted", 1, False)
 
 
+def test_a_model_of_two_sites_keeps_how_fits_on_one_did_at_the_other(
+    trainer, recipe, ledger, objects, tmp_path
+):
+    rows = [
+        replace(row, site=("north", "south")[number % 4 > 1])
+        for number, row in enumerate(phantom_rows(objects, range(TRAINING_IMAGES)))
+    ]
+    with ledger.system_session("test") as session:
+        dataset = session.datasets.ensure("two sites", synthetic=True)
+        session.datasets.add(dataset, rows)
+        version = session.versions.freeze(dataset)
+        run_id = session.runs.request(
+            dataset, version.id, str(recipe), seed=0, folds=None
+        )
+    trainer.work()
+    with ledger.system_session("test") as session:
+        finished = session.runs.find(run_id)
+    bundle = load(fetch(finished.model_digest, objects, tmp_path / "cache"))
+    sites = bundle.model.evidence.left_out_sites
+    assert [row.site for row in sites.rows] == ["north", "south"]
+    assert sum(row.images for row in sites.rows) == TRAINING_IMAGES
+    assert set(sites.areas) == {"recipe"}
+
+
 def test_a_second_run_computes_no_feature_again(trainer, run, recipe, ledger):
     computed = []
     for _ in range(2):

@@ -14,6 +14,11 @@ from shared.statistics.model_life.gate_predictions import (
     ModelPredictions,
     RoiKindPredictions,
 )
+from shared.statistics.model_life.left_out_sites import (
+    AreaInterval,
+    LeftOutSiteRow,
+    LeftOutSites,
+)
 
 CASES = 200
 SITES = ["north", "south"] * (CASES // 2)
@@ -47,6 +52,7 @@ def judge(
     patients=None,
     sizes_mm=None,
     roi_kinds=(),
+    left_out=None,
 ):
     return judge_candidate(
         candidate,
@@ -57,6 +63,7 @@ def judge(
         patients=patients,
         sizes_mm=sizes_mm,
         roi_kinds=roi_kinds,
+        left_out=left_out,
     )
 
 
@@ -152,6 +159,7 @@ def test_without_a_live_model_the_floors_decide():
         "no-live-model",
         "sizes-not-judged",
         "roi-kinds-not-judged",
+        "left-out-sites-unknown",
     }
     assert judgement.figures["comparison"] is judgement.figures["live"] is None
     assert judge(readings(8, cutoff=0.97)).verdict is GateVerdict.FAILED
@@ -426,3 +434,17 @@ def test_a_kind_of_roi_with_too_few_images_is_not_judged(count):
     judgement = judge(good, roi_kinds=kinds)
     assert "roi-kinds-not-judged" in codes(judgement, Weight.NOTE)
     assert judgement.figures["roi_kinds"] == []
+
+
+def test_a_candidate_that_is_worse_than_plain_averages_at_left_out_sites_fails():
+    row = LeftOutSiteRow("north", 100, 50, None, found=30, cleared=30)
+    areas = {
+        "recipe": AreaInterval(0.6, 0.5, 0.7),
+        "baseline": AreaInterval(0.8, 0.7, 0.9),
+    }
+    sites = LeftOutSites((row,), areas, AreaInterval(-0.2, -0.3, -0.1))
+    judgement = judge(readings(8), readings(8, seed=3), left_out=sites)
+    assert judgement.verdict is GateVerdict.FAILED
+    assert codes(judgement, Weight.AGAINST) == {"left-out-sites-worse"}
+    figures = json.loads(json.dumps(judgement.figures, allow_nan=False))
+    assert figures["left_out_sites"]["rows"][0]["site"] == "north"

@@ -119,7 +119,7 @@ def test_the_page_says_first_what_was_studied_and_how(page):
         "thyroid-set: 60 images, 20 malignant (33.3 %), 40 benign",
         "3 without a label, 10 held out by the manifest's split, 1 that could not be read",
         "6-fold cross-validation, stratified by label. 30 groups were never split",
-        "light, version 4",
+        "light, version 5",
         "north, south",
         "2026-01-02 03:04 UTC",
         "images/broken.png",

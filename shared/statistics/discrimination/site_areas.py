@@ -6,16 +6,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.statistics import (
-    Interval,
-    ScoresInvalid,
-    SingleClass,
-    logit_interval,
-    roc_auc,
-)
+from shared.statistics.cases import Flags, Floats
 from shared.statistics.discrimination.clustered import clustered_areas
-from shared.study.report.figures import Area
-from shared.study.results import Flags, Scores, Study
+from shared.statistics.discrimination.roc import roc_auc
+from shared.statistics.errors import ScoresInvalid, SingleClass
+from shared.statistics.intervals import Interval, logit_interval
 
 Z_95 = 1.959964
 """Half the width of a 95 % interval in standard errors."""
@@ -32,11 +27,11 @@ class SiteAreas:
     values: NDArray[np.float64]
     covariance: NDArray[np.float64]
 
-    def area(self, judge: int) -> Area:
+    def area(self, judge: int) -> tuple[float, Interval | None]:
         """Return a judge's AUC; without an interval if the variance is not known."""
         value = float(self.values[judge])
         variance = float(self.covariance[judge, judge])
-        return Area(value=value, interval=_interval(value, variance))
+        return value, _interval(value, variance)
 
     def difference(self) -> tuple[float, Interval | None]:
         """Return the first judge's AUC less the second's, with Wald's 95 % interval."""
@@ -50,28 +45,31 @@ class SiteAreas:
 
 
 def measure_site_areas(
-    study: Study, scores: NDArray[np.float64], mask: Flags
+    scores: Floats,
+    malignant: Flags,
+    groups: NDArray[np.str_],
+    sites: NDArray[np.str_],
 ) -> SiteAreas | None:
     """Return the mean of the sites' AUCs, weighted by pairs; None if no site has both classes.
 
     Parameters
     ----------
     scores : (R, N) of R judges
-    mask : (N,) the images that count
+    malignant : (N,) labels
+    groups : (N,) patients
+    sites : (N,)
     """
     count = len(scores)
     total = 0
     weighted_sum = np.zeros(count)
     weighted_covariance = np.zeros((count, count))
-    for site in np.unique(study.sites[mask]):
-        at_site = mask & (study.sites == site)
-        malignant = study.malignant[at_site]
-        pairs = int(malignant.sum()) * int((~malignant).sum())
+    for site in np.unique(sites):
+        at_site = sites == site
+        labels = malignant[at_site]
+        pairs = int(labels.sum()) * int((~labels).sum())
         if not pairs:
             continue
-        values, covariance = _areas(
-            scores[:, at_site], malignant, study.groups[at_site]
-        )
+        values, covariance = _areas(scores[:, at_site], labels, groups[at_site])
         total += pairs
         weighted_sum += pairs * values
         weighted_covariance += pairs**2 * covariance
@@ -83,7 +81,7 @@ def measure_site_areas(
 
 
 def _areas(
-    scores: Scores, malignant: Flags, groups: NDArray[np.str_]
+    scores: Floats, malignant: Flags, groups: NDArray[np.str_]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the AUCs and their covariance by patient, which is NaN for too few patients."""
     try:
