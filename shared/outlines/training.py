@@ -12,7 +12,7 @@ from torch import Tensor
 from shared.imaging.machine_variation import vary_machine
 from shared.imaging.regions.roi import RealBox
 from shared.networks.device import compute_device
-from shared.outlines.examples import OutlineExample, loosen_box, mask_box
+from shared.outlines.examples import OutlineExample, draw_click, loosen_box, mask_box
 from shared.outlines.network import OutlineNetwork
 from shared.outlines.window import Array, Window
 from shared.recipes import OutlinePlan
@@ -21,6 +21,8 @@ LOOSE_SHARES = (0.0, 0.15, 0.3, 0.4)
 """How far the sides of a box are moved at most, as a share; one of them for each box."""
 PICTURE_SCALE = (0.85, 1.15)
 PICTURE_SHIFT = 0.08
+CLICK_SHARE = 1 / 3
+"""Share of the whole pictures that are seen with a click in one of their nodules."""
 ENCODER_RATE_SHARE = 0.3
 """Rate of a pre-trained encoder, as a share of the decoder's."""
 WEIGHT_DECAY = 1e-2
@@ -31,7 +33,13 @@ EpochCallback = Callable[[int, float], None]
 
 @dataclass(frozen=True, eq=False)
 class _TrainingPair:
-    """What the network sees once, and what it should answer; each (rows, columns)."""
+    """What the network sees once, and what it should answer.
+
+    Attributes
+    ----------
+    image, target : (1, rows, columns)
+    prompt : (`PROMPT_MAPS`, rows, columns)
+    """
 
     image: Array
     prompt: Array
@@ -51,8 +59,9 @@ def train_outline_network(
 ) -> None:
     """Train on each picture twice an epoch: once whole, and once around one of its nodules.
 
-    The boxes of the nodules are moved as readers draw them, and the pictures are varied as by
-    other machines. The loss is cross-entropy and Dice; AdamW; the rate rises and falls (one cycle).
+    A share of the whole pictures has a click. The boxes of the nodules are moved as readers draw
+    them, and the pictures are varied as by other machines. The loss is cross-entropy and Dice;
+    AdamW; the rate rises and falls (one cycle).
     """
     device = compute_device()
     network.to(device).train_decoder(plan.frozen)
@@ -142,7 +151,9 @@ def _batches(
 def _picture_pair(
     example: OutlineExample, input_px: int, random: np.random.Generator
 ) -> _TrainingPair:
-    """Return a whole picture, a little larger or smaller and shifted, without a prompt."""
+    """Return a whole picture, a little larger or smaller and shifted: without a prompt, with all
+    nodules to find, or with a click in one of them.
+    """
     height, width = example.pixels.shape
     scale = random.uniform(*PICTURE_SCALE)
     shift_x, shift_y = random.uniform(-PICTURE_SHIFT, PICTURE_SHIFT, 2)
@@ -153,8 +164,12 @@ def _picture_pair(
         height * scale,
     )
     window = Window.of_picture(box, input_px)
-    no_prompt = np.zeros((window.rows, window.columns), np.float32)
-    return _pair(example, window, no_prompt, target=example.union, random=random)
+    if random.random() >= CLICK_SHARE:
+        prompt = window.no_prompt()
+        return _pair(example, window, prompt, target=example.union, random=random)
+    mask = example.masks[random.integers(len(example.masks))]
+    prompt = window.click_prompt(draw_click(mask, random))
+    return _pair(example, window, prompt, target=mask, random=random)
 
 
 def _nodule_pair(
@@ -165,7 +180,7 @@ def _nodule_pair(
     share = random.choice(LOOSE_SHARES)
     box: RealBox = loosen_box(mask_box(mask), random.uniform(-share, share, 4))
     window = Window.around(box, input_px)
-    return _pair(example, window, window.prompt(box), target=mask, random=random)
+    return _pair(example, window, window.box_prompt(box), target=mask, random=random)
 
 
 def _pair(
@@ -176,13 +191,14 @@ def _pair(
     target: NDArray[np.bool_],
     random: np.random.Generator,
 ) -> _TrainingPair:
+    pixels = window.sample(example.pixels) / np.float32(255)
     return _TrainingPair(
-        image=vary_machine(window.sample(example.pixels) / np.float32(255), random),
+        image=vary_machine(pixels, random)[np.newaxis],
         prompt=prompt,
-        target=window.sample(target.astype(np.float32)),
+        target=window.sample(target.astype(np.float32))[np.newaxis],
     )
 
 
 def _stack(arrays: Sequence[Array], device: torch.device) -> Tensor:
-    """Return (N, 1, rows, columns)."""
-    return torch.from_numpy(np.stack(arrays)[:, np.newaxis]).to(device)
+    """Return (N, maps, rows, columns)."""
+    return torch.from_numpy(np.stack(arrays)).to(device)
