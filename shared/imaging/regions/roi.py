@@ -244,17 +244,17 @@ Prompt = Roi | Click
 """Where a nodule is that is to be outlined."""
 
 
-def parse_prompt(text: str) -> Prompt:
-    """Read an ROI, or a click: `{"point": [x, y]}`.
+def parse_prompt(source: str | Mapping[str, object]) -> Prompt:
+    """Read an ROI as `Roi.parse` does, or a click: `{"point": [x, y]}`.
 
     Raises
     ------
     RoiInvalid, RoiTooSmall
     """
-    fields = _parse_json(text)
+    fields = _parse_json(source) if isinstance(source, str) else source
     if isinstance(fields, Mapping) and "point" in fields:
         return Click.parse(fields)
-    return Roi.parse(text)
+    return Roi.parse(source)
 
 
 def _ellipse(box: RealBox, crop_box: Box) -> NDArray[np.bool_]:
