@@ -1,5 +1,6 @@
 """Trains the outline network on outlined pictures, with and without prompts."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -21,8 +22,8 @@ LOOSE_SHARES = (0.0, 0.15, 0.3, 0.4)
 """How far the sides of a box are moved at most, as a share; one of them for each box."""
 PICTURE_SCALE = (0.85, 1.15)
 PICTURE_SHIFT = 0.08
-CLICK_SHARE = 1 / 3
-"""Share of the whole pictures that are seen with a click in one of their nodules."""
+CLICK_SHARE = 0.25
+"""Pictures that are seen once more in an epoch, with a click in a nodule, as a share of all."""
 ENCODER_RATE_SHARE = 0.3
 """Rate of a pre-trained encoder, as a share of the decoder's."""
 WEIGHT_DECAY = 1e-2
@@ -57,11 +58,11 @@ def train_outline_network(
     seed: int,
     after_epoch: EpochCallback = ignore_epoch,
 ) -> None:
-    """Train on each picture twice an epoch: once whole, and once around one of its nodules.
+    """Train on each picture twice an epoch: once whole, and once around one of its nodules. A share
+    of them is seen once more, with a click.
 
-    A share of the whole pictures has a click. The boxes of the nodules are moved as readers draw
-    them, and the pictures are varied as by other machines. The loss is cross-entropy and Dice;
-    AdamW; the rate rises and falls (one cycle).
+    The boxes of the nodules are moved as readers draw them, and the pictures are varied as by
+    other machines. The loss is cross-entropy and Dice; AdamW; the rate rises and falls (one cycle).
     """
     device = compute_device()
     network.to(device).train_decoder(plan.frozen)
@@ -101,11 +102,17 @@ def _optimiser(
         {"params": decoder, "lr": plan.rate},
     ]
     optimiser = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY)
-    steps = plan.epochs * max(2 * example_count // plan.batch, 1)
+    pairs = 2 * example_count + _click_count(example_count)
+    steps = plan.epochs * max(pairs // plan.batch, 1)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: _rate_share(min(step / steps, 1.0))
     )
     return optimiser, schedule
+
+
+def _click_count(example_count: int) -> int:
+    """Return how many pictures of an epoch are seen with a click too."""
+    return math.ceil(CLICK_SHARE * example_count)
 
 
 def _rate_share(done: float) -> float:
@@ -133,14 +140,16 @@ def _batches(
 ) -> Iterator[list[_TrainingPair]]:
     """Yield the pairs of an epoch in a random order. Those of one batch have one shape."""
     waiting: dict[tuple[int, ...], list[_TrainingPair]] = {}
-    for number in random.permutation(2 * len(examples)):
-        example = examples[number % len(examples)]
+    clicked = random.permutation(len(examples))[: _click_count(len(examples))]
+    seen = [(index, _picture_pair) for index in range(len(examples))]
+    seen += [(index, _nodule_pair) for index in range(len(examples))]
+    seen += [(index, _click_pair) for index in clicked]
+    for place in random.permutation(len(seen)):
+        index, make_pair = seen[place]
+        example = examples[index]
         if random.random() < 0.5:
             example = example.mirrored()
-        if number < len(examples):
-            pair = _picture_pair(example, plan.input_px, random)
-        else:
-            pair = _nodule_pair(example, plan.input_px, random)
+        pair = make_pair(example, plan.input_px, random)
         batch = waiting.setdefault(pair.image.shape, [])
         batch.append(pair)
         if len(batch) == plan.batch:
@@ -151,9 +160,26 @@ def _batches(
 def _picture_pair(
     example: OutlineExample, input_px: int, random: np.random.Generator
 ) -> _TrainingPair:
-    """Return a whole picture, a little larger or smaller and shifted: without a prompt, with all
-    nodules to find, or with a click in one of them.
-    """
+    """Return a whole picture without a prompt, with all its nodules to find."""
+    window = _shifted_picture(example, input_px, random)
+    prompt = window.no_prompt()
+    return _pair(example, window, prompt, target=example.union, random=random)
+
+
+def _click_pair(
+    example: OutlineExample, input_px: int, random: np.random.Generator
+) -> _TrainingPair:
+    """Return a whole picture with a click in the one nodule to find."""
+    mask = example.masks[random.integers(len(example.masks))]
+    window = _shifted_picture(example, input_px, random)
+    prompt = window.click_prompt(draw_click(mask, random))
+    return _pair(example, window, prompt, target=mask, random=random)
+
+
+def _shifted_picture(
+    example: OutlineExample, input_px: int, random: np.random.Generator
+) -> Window:
+    """Return a window of the whole picture, a little larger or smaller, and shifted."""
     height, width = example.pixels.shape
     scale = random.uniform(*PICTURE_SCALE)
     shift_x, shift_y = random.uniform(-PICTURE_SHIFT, PICTURE_SHIFT, 2)
@@ -163,13 +189,7 @@ def _picture_pair(
         width * scale,
         height * scale,
     )
-    window = Window.of_picture(box, input_px)
-    if random.random() >= CLICK_SHARE:
-        prompt = window.no_prompt()
-        return _pair(example, window, prompt, target=example.union, random=random)
-    mask = example.masks[random.integers(len(example.masks))]
-    prompt = window.click_prompt(draw_click(mask, random))
-    return _pair(example, window, prompt, target=mask, random=random)
+    return Window.of_picture(box, input_px)
 
 
 def _nodule_pair(
