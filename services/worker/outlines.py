@@ -10,7 +10,7 @@ from services.worker.bundle_cache import ServedModel
 from services.worker.live_model import LiveModel
 from shared.domain.jobs import Reason
 from shared.errors import SeraError, Unavailable
-from shared.imaging import FoundOutlines, ProposedRoi, Roi, find_outlines
+from shared.imaging import FoundOutlines, ProposedRoi, find_outlines, parse_prompt
 from shared.imaging.sandbox.pool import SandboxPool
 from shared.ledger import Ledger
 from shared.ledger.previews.outline_queue import (
@@ -84,7 +84,7 @@ class OutlineService:
     def _draw(self, request: OutlineRequest) -> str | None:
         """Draw and store the outlines; returns the code of the reason if there can be none.
 
-        Raises SeraError of the image or the box.
+        Raises SeraError of the image or the prompt.
         """
         served = self._live.serving()
         if served is None:
@@ -104,8 +104,8 @@ class OutlineService:
     def _find(self, request: OutlineRequest, served: ServedModel) -> FoundOutlines:
         data = self._objects.get(request.image_sha256)
         image = self._decoders.decode(data, request.frame)
-        roi = Roi.parse({"box": request.box}) if request.box else None
-        return find_outlines(image, roi, served.bundle.framing)
+        prompt = parse_prompt(request.prompt) if request.prompt else None
+        return find_outlines(image, prompt, served.bundle.framing)
 
 
 def _stored(outline: ProposedRoi) -> Outline:

@@ -36,12 +36,13 @@ from shared.imaging.regions.crop import (
 from shared.imaging.regions.marked_image import MarkedImage
 from shared.imaging.regions.mask import NoduleMask, read_mask
 from shared.imaging.regions.normalise import to_input
-from shared.imaging.regions.roi import Roi
+from shared.imaging.regions.roi import Click, Prompt, Roi, parse_prompt
 from shared.imaging.regions.size import diameter_mm
 from shared.imaging.regions.space import to_upright
 
 __all__ = [
     "Box",
+    "Click",
     "EmptyImage",
     "FoundOutlines",
     "FrameMissing",
@@ -61,6 +62,7 @@ __all__ = [
     "MaskUnclear",
     "Nodule",
     "NoduleMask",
+    "Prompt",
     "ProposedRoi",
     "Roi",
     "RoiInvalid",
@@ -74,6 +76,7 @@ __all__ = [
     "find_marks",
     "find_outlines",
     "inspect",
+    "parse_prompt",
     "read_mask",
     "remove_marks",
     "roi_from_marks",

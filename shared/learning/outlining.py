@@ -34,7 +34,7 @@ from shared.outlines import (
 )
 from shared.recipes import OutlinePlan, RoiKind
 
-OUTLINE_VERSION = 2
+OUTLINE_VERSION = 3
 """Raised when the training or the arithmetic of outlines changes, so that stored networks of before
 are not used.
 """

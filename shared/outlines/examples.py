@@ -9,8 +9,12 @@ from numpy.typing import NDArray
 
 from shared.imaging.image import Box
 from shared.imaging.regions.marked_image import MarkedImage
-from shared.imaging.regions.roi import RealBox
+from shared.imaging.regions.roi import Click, RealBox
 
+CLICK_DEPTH = 0.25
+"""Clicks are at least this deep in a nodule, as a share of its deepest pixel's distance from the
+edge.
+"""
 MAX_SIDE_PX = 512
 """Larger pictures are reduced, so that a data set fits in memory; the network sees less."""
 
@@ -68,6 +72,17 @@ def mask_box(mask: NDArray[np.bool_]) -> RealBox:
     left = float(columns[0])
     top = float(rows[0])
     return left, top, float(columns[-1] + 1 - left), float(rows[-1] + 1 - top)
+
+
+def draw_click(mask: NDArray[np.bool_], random: np.random.Generator) -> Click:
+    """Return a random point inside a mask that is not empty, as a reader may click: not always in
+    the middle, and not on the edge.
+    """
+    edged = cv2.copyMakeBorder(mask.astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
+    depth = cv2.distanceTransform(edged, cv2.DIST_L2, 3)[1:-1, 1:-1]
+    rows, columns = np.nonzero(mask & (depth >= CLICK_DEPTH * depth.max()))
+    index = random.integers(len(rows))
+    return Click(x=float(columns[index]) + 0.5, y=float(rows[index]) + 0.5)
 
 
 def loosen_box(box: RealBox, shares: NDArray[np.float64]) -> RealBox:

@@ -12,13 +12,16 @@ from torch import Tensor, nn
 from shared.networks import NetworkCard, WeightsFinder, get_network, pretrained_stages
 from shared.networks.errors import WeightsUnreadable
 from shared.networks.registry import build_without_weights
+from shared.outlines.window import BOX_MAP, CLICK_MAP, PROMPT_MAPS
 from shared.recipes import OutlinePlan
 from shared.recipes.errors import RecipeInvalid
 
 PRIOR_WEIGHT = 6.0
-"""Initial log-odds at the middle of a prompt. Training changes it."""
+"""Initial log-odds at the middle of a box. Training changes it."""
 NO_PROMPT_LOG_ODDS = -1.0
-"""The same of every pixel without a prompt: most of a picture is no nodule."""
+"""The same of every pixel without a box: most of a picture is no nodule."""
+CLICK_WEIGHT = 2.0
+"""What a click adds to the log-odds of its pixel at first. Training changes it."""
 PROBE_PX = 64
 
 
@@ -26,7 +29,8 @@ class OutlineNetwork(nn.Module):
     """Gives each pixel's log-odds of belonging to the nodule.
 
     The decoder joins the encoder's maps of each scale, as in U-Net (Ronneberger et al. 2015), with
-    the prompt. It corrects what the prompt alone says: an ellipse inside the box.
+    the prompt. It corrects what the prompt alone says: an ellipse inside the box, or a disc around
+    the click.
 
     Parameters
     ----------
@@ -62,6 +66,7 @@ class OutlineNetwork(nn.Module):
         self.head = nn.Conv2d(widths[0], 1, kernel_size=1, bias=False)
         nn.init.zeros_(self.head.weight)
         self.prior_weight = nn.Parameter(torch.tensor(PRIOR_WEIGHT))
+        self.click_weight = nn.Parameter(torch.tensor(CLICK_WEIGHT))
         self._mean = torch.tensor(card.normalisation.mean)[:, None, None]
         self._std = torch.tensor(card.normalisation.std)[:, None, None]
 
@@ -122,8 +127,10 @@ class OutlineNetwork(nn.Module):
         Parameters
         ----------
         images : (N, 1, H, W) grey, 0 to 1
-        prompts : (N, 1, H, W): 1 at the middle of the box, 0.5 on the ellipse inside it, 0 from
-            twice its radii on; 0 everywhere without a prompt
+        prompts : (N, 2, H, W), a map for a box and one for a click, 0 everywhere without them.
+            The box's: 1 at its middle, 0.5 on the ellipse inside it, 0 from twice its radii on.
+            The click's: 1 at the point, 0 at a fixed distance, -1 from twice that on, so that
+            everything else knows that something else is meant
         """
         skips = self._encode(images)
         maps = skips.pop()
@@ -148,9 +155,12 @@ class OutlineNetwork(nn.Module):
         return maps_by_scale
 
     def _prior(self, prompts: Tensor) -> Tensor:
-        has_prompt = prompts.amax((1, 2, 3), keepdim=True) > 0
-        log_odds = self.prior_weight * (2 * prompts - 1)
-        return torch.where(has_prompt, log_odds, NO_PROMPT_LOG_ODDS)
+        boxes = prompts[:, BOX_MAP : BOX_MAP + 1]
+        clicks = prompts[:, CLICK_MAP : CLICK_MAP + 1]
+        has_box = boxes.amax((1, 2, 3), keepdim=True) > 0
+        inside_box = self.prior_weight * (2 * boxes - 1)
+        around_click = NO_PROMPT_LOG_ODDS + self.click_weight * clicks
+        return torch.where(has_box, inside_box, around_click)
 
 
 def pack_network(network: OutlineNetwork) -> bytes:
@@ -167,7 +177,7 @@ class _DecoderBlock(nn.Module):
     def __init__(self, channels_below: int, channels_skip: int, width: int) -> None:
         super().__init__()
         self.layers = nn.Sequential(
-            *_convolution(channels_below + 1 + channels_skip, width),
+            *_convolution(channels_below + PROMPT_MAPS + channels_skip, width),
             *_convolution(width, width),
         )
 

@@ -1,6 +1,6 @@
 """Outlines nodules with a trained outline network."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -13,11 +13,11 @@ from scipy.special import expit
 from shared.imaging.errors import RoiInvalid, RoiTooSmall
 from shared.imaging.image import Box
 from shared.imaging.regions.crop import ProposedRoi
-from shared.imaging.regions.roi import RealBox, Roi
+from shared.imaging.regions.roi import MIN_SIDE_PX, Click, RealBox, Roi
 from shared.networks.device import compute_device
 from shared.networks.weights.finding import tensors_digest
 from shared.outlines.network import OutlineNetwork
-from shared.outlines.window import Array, Window
+from shared.outlines.window import BOX_MAP, Array, Window
 
 Grey = NDArray[np.uint8]
 THRESHOLD = 0.5
@@ -26,6 +26,8 @@ MIN_PROPOSAL_SHARE = 0.003
 MIN_PROPOSAL_PROBABILITY = 0.6
 """Smallest mean probability of its pixels."""
 MAX_PROPOSALS = 5
+CLICK_REACH = 0.05
+"""How far beside a nodule a click may be that means it, as a share of the picture's side."""
 SHAPE_SHARES = (0.3, 0.5)
 """Share of the given shape, a polygon or the ellipse inside a box, in the log-odds around it: for a
 box that is not trusted at all, and for one that is fully trusted. The mean of shape and network is
@@ -77,13 +79,15 @@ class NetworkOutliner:
         if roi.polygon:
             shape = _polygon_log_odds(roi, window, width=width, height=height)
         else:
-            shape = _ellipse_log_odds(window.prompt(box))
+            shape = _ellipse_log_odds(window.box_prompt(box)[BOX_MAP])
         share = float(np.interp(trust, (0, 1), SHAPE_SHARES))
         log_odds = (1 - share) * network + share * shape
         outline = _outline(log_odds, window, width=width, height=height)
         return outline or _ellipse(box, width=width, height=height)
 
-    def propose(self, pixels: Grey, region: Box) -> Sequence[ProposedRoi]:
+    def propose(
+        self, pixels: Grey, region: Box, click: Click | None = None
+    ) -> Sequence[ProposedRoi]:
         """Return the boxes of what may be nodules, the likeliest first; possibly none.
 
         Only those that are read need an outline, from `trace`.
@@ -92,15 +96,20 @@ class NetworkOutliner:
         ----------
         pixels : (height, width)
         region : the part of the picture to search
+        click : a point in the one nodule that is meant; at most one box is returned
         """
         whole = (region.x, region.y, region.width, region.height)
         window = Window.of_picture(whole, self.network.input_px)
-        no_prompt = np.zeros((window.rows, window.columns), np.float32)
-        log_odds = self._log_odds(pixels, window, no_prompt)
+        prompt = window.click_prompt(click) if click else window.no_prompt()
+        log_odds = self.log_odds(pixels, window, prompt)
         probabilities = expit(log_odds).astype(np.float32)
         height, width = pixels.shape
         placed = window.place(probabilities, width=width, height=height)
-        candidates = _candidates(placed, region.width * region.height)
+        if click:
+            reach_px = CLICK_REACH * (region.width * region.height) ** 0.5
+            candidates = _candidates_at(placed, click, reach_px)
+        else:
+            candidates = _candidates(placed, region.width * region.height)
         return [
             ProposedRoi(roi=Roi(box=candidate.box), probability=candidate.probability)
             for candidate in candidates
@@ -109,13 +118,16 @@ class NetworkOutliner:
     def _around(self, pixels: Grey, box: RealBox) -> tuple[Window, Array]:
         """Return the window around a box, and the network's log-odds (rows, columns) there."""
         window = Window.around(box, self.network.input_px)
-        return window, self._log_odds(pixels, window, window.prompt(box))
+        return window, self.log_odds(pixels, window, window.box_prompt(box))
 
-    def _log_odds(self, pixels: Grey, window: Window, prompt: Array) -> Array:
-        """Return the log-odds (rows, columns), the mean over the mirror image too."""
+    def log_odds(self, pixels: Grey, window: Window, prompt: Array) -> Array:
+        """Return the log-odds (rows, columns), the mean over the mirror image too.
+
+        `prompt` has the shape (`PROMPT_MAPS`, rows, columns).
+        """
         image = window.sample(pixels) / 255
         images = np.stack([image, image[:, ::-1]])[:, np.newaxis]
-        prompts = np.stack([prompt, prompt[:, ::-1]])[:, np.newaxis]
+        prompts = np.stack([prompt, prompt[..., ::-1]])
         with torch.inference_mode():
             log_odds = self.network(
                 torch.from_numpy(images).to(self._device),
@@ -184,7 +196,7 @@ def _largest_outline(inside: NDArray[np.bool_]) -> Roi | None:
 
 
 def _ellipse_log_odds(prompt: Array) -> Array:
-    """Return the log-odds of the ellipse inside a box, 0 on the ellipse, from its prompt."""
+    """Return the log-odds of the ellipse inside a box, 0 on the ellipse, from the box's map."""
     radius = 2 * (1 - prompt)
     log_odds = SHAPE_STEEPNESS * (1 - radius)
     return np.asarray(np.clip(log_odds, -MAX_LOG_ODDS, MAX_LOG_ODDS), np.float32)
@@ -209,18 +221,50 @@ def _ellipse(box: RealBox, width: int, height: int) -> Roi:
 
 def _candidates(probabilities: Array, area_px: int) -> list[_Candidate]:
     """Return the parts that may be nodules, those with most probability first."""
+    candidates = [
+        candidate
+        for candidate in _parts(probabilities)
+        if candidate.area_px >= MIN_PROPOSAL_SHARE * area_px
+        and candidate.probability >= MIN_PROPOSAL_PROBABILITY
+    ]
+    candidates.sort(key=lambda candidate: candidate.weight, reverse=True)
+    return candidates[:MAX_PROPOSALS]
+
+
+def _candidates_at(
+    probabilities: Array, click: Click, reach_px: float
+) -> list[_Candidate]:
+    """Return the part that is nearest to a click; none if there is none within its reach, or it is
+    too small for a nodule.
+    """
+    rows, columns = np.nonzero(probabilities >= THRESHOLD)
+    distances_px = np.hypot(columns + 0.5 - click.x, rows + 0.5 - click.y)
+    if not len(rows) or distances_px.min() > reach_px:
+        return []
+    nearest = distances_px.argmin()
+    return [
+        part
+        for part in _parts(probabilities, holds=(rows[nearest], columns[nearest]))
+        if min(part.box[2:]) >= MIN_SIDE_PX
+    ]
+
+
+def _parts(
+    probabilities: Array, holds: tuple[int, int] | None = None
+) -> Iterator[_Candidate]:
+    """Yield the connected parts of likely pixels, or only the one that holds a pixel.
+
+    Parameters
+    ----------
+    holds : row and column
+    """
     inside = (probabilities >= THRESHOLD).astype(np.uint8)
     count, labels, statistics, _ = cv2.connectedComponentsWithStats(inside)
-    candidates: list[_Candidate] = []
-    for label in range(1, count):
+    wanted = range(1, count) if holds is None else (int(labels[holds]),)
+    for label in wanted:
         left, top, width, height, area = statistics[label].tolist()
-        candidate = _Candidate(
+        yield _Candidate(
             weight=float(probabilities[labels == label].sum()),
             area_px=area,
             box=(left, top, width, height),
         )
-        is_large = area >= MIN_PROPOSAL_SHARE * area_px
-        if is_large and candidate.probability >= MIN_PROPOSAL_PROBABILITY:
-            candidates.append(candidate)
-    candidates.sort(key=lambda candidate: candidate.weight, reverse=True)
-    return candidates[:MAX_PROPOSALS]

@@ -1,5 +1,6 @@
 """Trains the outline network on outlined pictures, with and without prompts."""
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -12,7 +13,7 @@ from torch import Tensor
 from shared.imaging.machine_variation import vary_machine
 from shared.imaging.regions.roi import RealBox
 from shared.networks.device import compute_device
-from shared.outlines.examples import OutlineExample, loosen_box, mask_box
+from shared.outlines.examples import OutlineExample, draw_click, loosen_box, mask_box
 from shared.outlines.network import OutlineNetwork
 from shared.outlines.window import Array, Window
 from shared.recipes import OutlinePlan
@@ -21,6 +22,8 @@ LOOSE_SHARES = (0.0, 0.15, 0.3, 0.4)
 """How far the sides of a box are moved at most, as a share; one of them for each box."""
 PICTURE_SCALE = (0.85, 1.15)
 PICTURE_SHIFT = 0.08
+CLICK_SHARE = 0.25
+"""Pictures that are seen once more in an epoch, with a click in a nodule, as a share of all."""
 ENCODER_RATE_SHARE = 0.3
 """Rate of a pre-trained encoder, as a share of the decoder's."""
 WEIGHT_DECAY = 1e-2
@@ -31,7 +34,13 @@ EpochCallback = Callable[[int, float], None]
 
 @dataclass(frozen=True, eq=False)
 class _TrainingPair:
-    """What the network sees once, and what it should answer; each (rows, columns)."""
+    """What the network sees once, and what it should answer.
+
+    Attributes
+    ----------
+    image, target : (1, rows, columns)
+    prompt : (`PROMPT_MAPS`, rows, columns)
+    """
 
     image: Array
     prompt: Array
@@ -49,7 +58,8 @@ def train_outline_network(
     seed: int,
     after_epoch: EpochCallback = ignore_epoch,
 ) -> None:
-    """Train on each picture twice an epoch: once whole, and once around one of its nodules.
+    """Train on each picture twice an epoch: once whole, and once around one of its nodules. A share
+    of them is seen once more, with a click.
 
     The boxes of the nodules are moved as readers draw them, and the pictures are varied as by
     other machines. The loss is cross-entropy and Dice; AdamW; the rate rises and falls (one cycle).
@@ -92,11 +102,17 @@ def _optimiser(
         {"params": decoder, "lr": plan.rate},
     ]
     optimiser = torch.optim.AdamW(groups, weight_decay=WEIGHT_DECAY)
-    steps = plan.epochs * max(2 * example_count // plan.batch, 1)
+    pairs = 2 * example_count + _click_count(example_count)
+    steps = plan.epochs * max(pairs // plan.batch, 1)
     schedule = torch.optim.lr_scheduler.LambdaLR(
         optimiser, lambda step: _rate_share(min(step / steps, 1.0))
     )
     return optimiser, schedule
+
+
+def _click_count(example_count: int) -> int:
+    """Return how many pictures of an epoch are seen with a click too."""
+    return math.ceil(CLICK_SHARE * example_count)
 
 
 def _rate_share(done: float) -> float:
@@ -124,14 +140,16 @@ def _batches(
 ) -> Iterator[list[_TrainingPair]]:
     """Yield the pairs of an epoch in a random order. Those of one batch have one shape."""
     waiting: dict[tuple[int, ...], list[_TrainingPair]] = {}
-    for number in random.permutation(2 * len(examples)):
-        example = examples[number % len(examples)]
+    clicked = random.permutation(len(examples))[: _click_count(len(examples))]
+    seen = [(index, _picture_pair) for index in range(len(examples))]
+    seen += [(index, _nodule_pair) for index in range(len(examples))]
+    seen += [(index, _click_pair) for index in clicked]
+    for place in random.permutation(len(seen)):
+        index, make_pair = seen[place]
+        example = examples[index]
         if random.random() < 0.5:
             example = example.mirrored()
-        if number < len(examples):
-            pair = _picture_pair(example, plan.input_px, random)
-        else:
-            pair = _nodule_pair(example, plan.input_px, random)
+        pair = make_pair(example, plan.input_px, random)
         batch = waiting.setdefault(pair.image.shape, [])
         batch.append(pair)
         if len(batch) == plan.batch:
@@ -142,7 +160,26 @@ def _batches(
 def _picture_pair(
     example: OutlineExample, input_px: int, random: np.random.Generator
 ) -> _TrainingPair:
-    """Return a whole picture, a little larger or smaller and shifted, without a prompt."""
+    """Return a whole picture without a prompt, with all its nodules to find."""
+    window = _shifted_picture(example, input_px, random)
+    prompt = window.no_prompt()
+    return _pair(example, window, prompt, target=example.union, random=random)
+
+
+def _click_pair(
+    example: OutlineExample, input_px: int, random: np.random.Generator
+) -> _TrainingPair:
+    """Return a whole picture with a click in the one nodule to find."""
+    mask = example.masks[random.integers(len(example.masks))]
+    window = _shifted_picture(example, input_px, random)
+    prompt = window.click_prompt(draw_click(mask, random))
+    return _pair(example, window, prompt, target=mask, random=random)
+
+
+def _shifted_picture(
+    example: OutlineExample, input_px: int, random: np.random.Generator
+) -> Window:
+    """Return a window of the whole picture, a little larger or smaller, and shifted."""
     height, width = example.pixels.shape
     scale = random.uniform(*PICTURE_SCALE)
     shift_x, shift_y = random.uniform(-PICTURE_SHIFT, PICTURE_SHIFT, 2)
@@ -152,9 +189,7 @@ def _picture_pair(
         width * scale,
         height * scale,
     )
-    window = Window.of_picture(box, input_px)
-    no_prompt = np.zeros((window.rows, window.columns), np.float32)
-    return _pair(example, window, no_prompt, target=example.union, random=random)
+    return Window.of_picture(box, input_px)
 
 
 def _nodule_pair(
@@ -165,7 +200,7 @@ def _nodule_pair(
     share = random.choice(LOOSE_SHARES)
     box: RealBox = loosen_box(mask_box(mask), random.uniform(-share, share, 4))
     window = Window.around(box, input_px)
-    return _pair(example, window, window.prompt(box), target=mask, random=random)
+    return _pair(example, window, window.box_prompt(box), target=mask, random=random)
 
 
 def _pair(
@@ -176,13 +211,14 @@ def _pair(
     target: NDArray[np.bool_],
     random: np.random.Generator,
 ) -> _TrainingPair:
+    pixels = window.sample(example.pixels) / np.float32(255)
     return _TrainingPair(
-        image=vary_machine(window.sample(example.pixels) / np.float32(255), random),
+        image=vary_machine(pixels, random)[np.newaxis],
         prompt=prompt,
-        target=window.sample(target.astype(np.float32)),
+        target=window.sample(target.astype(np.float32))[np.newaxis],
     )
 
 
 def _stack(arrays: Sequence[Array], device: torch.device) -> Tensor:
-    """Return (N, 1, rows, columns)."""
-    return torch.from_numpy(np.stack(arrays)[:, np.newaxis]).to(device)
+    """Return (N, maps, rows, columns)."""
+    return torch.from_numpy(np.stack(arrays)).to(device)

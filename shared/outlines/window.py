@@ -7,13 +7,19 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from shared.imaging.regions.roi import RealBox
+from shared.imaging.regions.roi import Click, RealBox
 
 Array = NDArray[np.float32]
+Reals = NDArray[np.float64]
 BOX_MARGIN = 0.5
 """What is seen around a box, as a share of its sides: a box may be off by a third."""
 PICTURE_SIDE_RATIO = 1.2
 """Side of the network's input for a square picture, as a multiple of that around a box."""
+CLICK_RADIUS = 0.2
+"""Distance from a click at which its map is 0, as a share of the side of the network's input."""
+BOX_MAP, CLICK_MAP = 0, 1
+PROMPT_MAPS = 2
+"""A prompt has a map for a box and one for a click; at most one of them is not 0."""
 SIDE_MULTIPLE_PX = 32
 """Sides of the network's input are multiples of this, so that every scale of it has whole pixels."""
 
@@ -77,16 +83,39 @@ class Window:
         """Return values of the network's pixels on the picture, (height, width); 0 elsewhere."""
         return self._warp(values, 0, (width, height))
 
-    def prompt(self, box: RealBox) -> Array:
-        """Return the prompt (rows, columns) of a box: see `OutlineNetwork.forward`."""
+    def no_prompt(self) -> Array:
+        """Return the prompt (`PROMPT_MAPS`, rows, columns) where nothing is marked: zeros."""
+        return np.zeros((PROMPT_MAPS, self.rows, self.columns), np.float32)
+
+    def box_prompt(self, box: RealBox) -> Array:
+        """Return the prompt of a box: see `OutlineNetwork.forward`."""
         left, top, width, height = box
-        scale_x, scale_y = self._scale()
-        x = self.left + (np.arange(self.columns) + 0.5) * scale_x
-        y = self.top + (np.arange(self.rows) + 0.5) * scale_y
+        x, y = self._pixel_centres()
         radius = np.hypot(
             (x - left) / width * 2 - 1, ((y - top) / height * 2 - 1)[:, np.newaxis]
         )
-        return np.asarray(1 - np.clip(radius, 0, 2) / 2, np.float32)
+        prompt = self.no_prompt()
+        prompt[BOX_MAP] = 1 - np.clip(radius, 0, 2) / 2
+        return prompt
+
+    def click_prompt(self, click: Click) -> Array:
+        """Return the prompt of a point: see `OutlineNetwork.forward`."""
+        x, y = self._pixel_centres()
+        scale_x, scale_y = self._scale()
+        radius_px = CLICK_RADIUS * (self.columns * self.rows) ** 0.5
+        distance = np.hypot(
+            (x - click.x) / scale_x, ((y - click.y) / scale_y)[:, np.newaxis]
+        )
+        prompt = self.no_prompt()
+        prompt[CLICK_MAP] = 1 - np.clip(distance / radius_px, 0, 2)
+        return prompt
+
+    def _pixel_centres(self) -> tuple[Reals, Reals]:
+        """Return x of each column and y of each row, in pixels of the picture."""
+        scale_x, scale_y = self._scale()
+        x = self.left + (np.arange(self.columns) + 0.5) * scale_x
+        y = self.top + (np.arange(self.rows) + 0.5) * scale_y
+        return x.astype(np.float64), y.astype(np.float64)
 
     def _scale(self) -> tuple[float, float]:
         """Return pixels of the picture for each pixel of the network, across and down."""

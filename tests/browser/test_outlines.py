@@ -58,7 +58,9 @@ def test_a_proposed_outline_is_accepted_by_one_key_and_becomes_the_roi(
     page.get_by_role("button", name="Analyse").click()
     roi = case_of(page, stage)["roi"]
     assert len(roi["polygon"]) > 8
-    query = "SELECT outlines FROM preview_outlines WHERE box IS NULL ORDER BY id DESC"
+    query = (
+        "SELECT outlines FROM preview_outlines WHERE prompt IS NULL ORDER BY id DESC"
+    )
     proposed = stage.rows(query)[0][0][0]["polygon"]
     assert roi["polygon"] == proposed
 
@@ -89,10 +91,10 @@ def test_a_drawn_box_is_answered_with_the_outline_that_is_read(open_page, stage)
     case = case_of(page, stage)
     expect(page.locator("main")).to_contain_text("%")
     ((traced, result),) = stage.rows(
-        "SELECT (SELECT outlines FROM preview_outlines WHERE box = :box"
+        "SELECT (SELECT outlines FROM preview_outlines WHERE prompt = :roi"
         " ORDER BY id DESC LIMIT 1), r.body FROM results r JOIN jobs j ON j.id = r.job_id"
         " WHERE j.case_id = :case",
-        box=json.dumps(case["roi"]["box"]),
+        roi=json.dumps({"box": case["roi"]["box"]}),
         case=page.url.rsplit("/", 1)[1],
     )
     assert result["roi"]["polygon"] == traced[0]["polygon"]

@@ -40,11 +40,15 @@ def phantom_examples(first_seed: int, count: int) -> list[OutlineExample]:
     return examples
 
 
-def trained_network(plan: OutlinePlan = PLAN) -> OutlineNetwork:
+def trained_network(
+    plan: OutlinePlan = PLAN, examples: list[OutlineExample] | None = None
+) -> OutlineNetwork:
+    """Return a network trained on some pictures, by default on phantoms."""
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
         network = OutlineNetwork.untrained(plan)
-        train_outline_network(network, phantom_examples(0, COUNT), plan, seed=0)
+        pictures = examples or phantom_examples(0, COUNT)
+        train_outline_network(network, pictures, plan, seed=0)
     return network
 
 

@@ -1,11 +1,12 @@
-"""Wakes requests that wait for a job or a training run. The process uses one Postgres LISTEN
-connection for all of them.
+"""Wakes requests that wait for a job, a training run or the outlines of a preview. The process uses
+one Postgres LISTEN connection for all of them.
 """
 
 import asyncio
 from collections import defaultdict
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from uuid import UUID
 
 import psycopg2
@@ -25,6 +26,18 @@ connection only causes a delay.
 """
 
 
+@dataclass(frozen=True)
+class Change:
+    """A change that may come, or has come since it is watched for."""
+
+    event: asyncio.Event
+
+    async def wait(self, within_s: float) -> None:
+        """Return when it has come, but at the latest after `within_s` and after REREAD_S."""
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.event.wait(), min(within_s, REREAD_S))
+
+
 class JobChangeListener:
     def __init__(self, database_url: str) -> None:
         url = make_url(database_url).set(drivername="postgresql")
@@ -41,21 +54,25 @@ class JobChangeListener:
             with suppress(asyncio.CancelledError):
                 await task
 
-    async def wait_for_change(self, job_id: UUID, within_s: float) -> None:
+    async def wait_for_change(self, subject: UUID, within_s: float) -> None:
         """Return when the job or run has changed, but at the latest after `within_s` and after
         REREAD_S.
         """
+        with self.watch(subject) as change:
+            await change.wait(within_s)
+
+    @contextmanager
+    def watch(self, subject: UUID) -> Iterator[Change]:
+        """Note from now on whether a job, run or preview changes."""
         event = asyncio.Event()
-        waiters = self._waiting[str(job_id)]
+        waiters = self._waiting[str(subject)]
         waiters.add(event)
         try:
-            await asyncio.wait_for(event.wait(), min(within_s, REREAD_S))
-        except TimeoutError:
-            return
+            yield Change(event)
         finally:
             waiters.discard(event)
             if not waiters:
-                self._waiting.pop(str(job_id), None)
+                self._waiting.pop(str(subject), None)
 
     async def _listen(self) -> None:
         while True:

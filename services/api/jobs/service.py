@@ -1,6 +1,5 @@
 """Reads the jobs of a hospital: immediately, when they change, or page by page."""
 
-import asyncio
 import base64
 import binascii
 import hashlib
@@ -11,17 +10,16 @@ from functools import partial
 from uuid import UUID
 
 from services.api.dependencies import Dependencies
+from services.api.jobs.long_poll import LongPoll
 from services.api.jobs.retry import retry_while_unavailable
 from services.api.jobs.schemas import JobPage, JobView, job_view
-from services.api.middleware.authentication import is_credential_valid
 from services.api.middleware.transactions import Slot
 from services.api.moments import parse_moment
 from shared.domain.audit.events import Event
 from shared.domain.jobs import FINAL_STATES, JobState
-from shared.errors import InputError, NotFound, Unauthenticated, Unavailable
+from shared.errors import InputError, NotFound, Unauthenticated
 from shared.ledger import HospitalSession
 from shared.ledger.cases.repository import CaseErased
-from shared.ledger.db_role import translate_database_errors
 from shared.ledger.hospitals.repository import Caller
 from shared.ledger.jobs.repository import Job
 
@@ -49,7 +47,7 @@ class JobService:
         self._session = session
         self._caller = caller
         self._dependencies = dependencies
-        self._slot = slot
+        self._long_poll = LongPoll(session.transaction, caller, dependencies, slot)
 
     def read(self, job_id: UUID) -> JobView:
         """Return the job in its current state.
@@ -70,29 +68,12 @@ class JobService:
 
         Raises TooManyWaits.
         """
-        max_wait_s = self._dependencies.settings.long_poll_max_s
-        deadline = time.monotonic() + min(wait_s, max_wait_s)
-        job = await asyncio.to_thread(self.read, job_id)
-        if wait_s and job.state not in FINAL_STATES:
-            with self._dependencies.open_waits.poll(self._caller.credential):
-                job = await self._wait_for_final_state(job, deadline)
-        return job
-
-    async def _wait_for_final_state(self, job: JobView, deadline: float) -> JobView:
-        """Return the job once its state is final, or at the deadline as it is then."""
-        while job.state not in FINAL_STATES:
-            remaining_s = deadline - time.monotonic()
-            if remaining_s <= 0:
-                break
-            if not await self._wait_for_change(job.job_id, remaining_s):
-                break
-            next_job = await retry_while_unavailable(
-                partial(self._read_again, job.job_id), deadline
-            )
-            if next_job is None:
-                raise Unauthenticated
-            job = next_job
-        return job
+        return await self._long_poll.read(
+            job_id,
+            partial(self.read, job_id),
+            is_final=lambda job: job.state in FINAL_STATES,
+            wait_s=wait_s,
+        )
 
     async def follow(self, job_id: UUID) -> AsyncIterator[JobView]:
         """Yield the job each time it changes, until its state is final, its case is erased, the key
@@ -110,9 +91,7 @@ class JobService:
                 job = await retry_while_unavailable(
                     partial(service._read_again, job_id)
                 )
-            except CaseErased:
-                return
-            if job is None:
+            except (CaseErased, Unauthenticated):
                 return
             if job != last:
                 yield job
@@ -149,34 +128,12 @@ class JobService:
         )
         return JobService(session, self._caller, self._dependencies)
 
-    async def _wait_for_change(self, job_id: UUID, within_s: float) -> bool:
-        """End the transaction, then wait until the job may have changed.
+    def _read_again(self, job_id: UUID) -> JobView:
+        """Read the job in a new transaction.
 
-        Returns False if no slot is free to read the job again.
+        Raises Unauthenticated if the key or session has ended.
         """
-        await asyncio.to_thread(self._session.transaction.commit)
-        if self._slot is not None:
-            self._slot.release()
-        await self._dependencies.job_changes.wait_for_change(job_id, within_s)
-        if self._slot is None:
-            return True
-        try:
-            await self._slot.take()
-        except Unavailable:
-            return False
-        return True
-
-    def _read_again(self, job_id: UUID) -> JobView | None:
-        """Read the job in a new transaction. Returns None if the key or session has ended."""
-        transaction = self._session.transaction
-        try:
-            with translate_database_errors():
-                is_valid = is_credential_valid(transaction, self._caller)
-                job = self.read(job_id) if is_valid else None
-                transaction.commit()
-            return job
-        finally:
-            transaction.rollback()
+        return self._long_poll.read_again(partial(self.read, job_id))
 
     def _withheld(self, jobs: Sequence[Job]) -> set[UUID]:
         """Return the cases whose results are withheld from the caller."""

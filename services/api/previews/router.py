@@ -11,10 +11,12 @@ from fastapi import APIRouter, Depends, File, Form, Query, Response, UploadFile
 from services.api.dependencies import (
     DependenciesDep,
     HospitalSessionDep,
+    SlotDep,
     Submitter,
     TransactionDep,
     hospital_id_of,
 )
+from services.api.jobs.long_poll import LongPoll
 from services.api.previews.outlines import (
     MAX_ROI_LENGTH,
     RETRY_LATER,
@@ -24,7 +26,7 @@ from services.api.previews.schemas import OutlinesView, PreviewView
 from services.api.previews.service import PreviewRequest, create_preview
 from services.api.route_pools import RoutePool, hold_place
 from services.api.strict_requests import StrictRoute
-from shared.imaging import Roi
+from shared.imaging import parse_prompt
 from shared.ledger import HospitalSession
 
 router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["previews"])
@@ -84,31 +86,50 @@ def create_image_preview(
     return create_preview(dependencies, session, form)
 
 
+def outline_service(
+    caller: Submitter,
+    session: HospitalSessionDep,
+    slot: SlotDep,
+    dependencies: DependenciesDep,
+) -> OutlineService:
+    long_poll = LongPoll(session.transaction, caller, dependencies, slot)
+    return OutlineService(session, dependencies.notifier, long_poll)
+
+
+OutlineServiceDep = Annotated[OutlineService, Depends(outline_service)]
+Wait = Annotated[
+    float,
+    Query(
+        ge=0, le=120, allow_inf_nan=False, description="Seconds to wait for a worker."
+    ),
+]
+
+
 @router.get(
     "/previews/{preview_id}/outlines",
     response_model=OutlinesView,
     responses={202: {"description": "Being drawn; ask again after Retry-After."}},
 )
-def find_preview_outlines(
+async def find_preview_outlines(
     preview_id: UUID,
-    caller: Submitter,
-    session: HospitalSessionDep,
-    dependencies: DependenciesDep,
+    service: OutlineServiceDep,
     roi: Annotated[
         str | None,
         Query(
             max_length=MAX_ROI_LENGTH,
-            description="A box or polygon around the nodule, as `roi` of a case. Of a polygon, its "
-            "box counts. If omitted, SERA reads between the caliper marks or, without marks, looks "
-            "for the nodule.",
-            examples=['{"box": [40, 30, 180, 160]}'],
+            description="A box or polygon around the nodule, as `roi` of a case: the answer is "
+            "what a case with it would be read with. Or a point inside the nodule, in the same "
+            "pixels: the answer is the nodule there. If omitted, SERA reads between the caliper "
+            "marks or, without marks, looks for the nodule.",
+            examples=['{"box": [40, 30, 180, 160]}', '{"point": [128, 96]}'],
         ),
     ] = None,
+    wait: Wait = 0,
 ) -> OutlinesView | Response:
     """Return the outlines of a kept preview that SERA would read. A worker draws them before
-    routine cases when they are first asked for.
+    routine cases when they are first asked for. With `wait` the response is sent as soon as they
+    are drawn.
     """
-    box = Roi.parse(roi).real_box if roi else None
-    service = OutlineService(session, dependencies.notifier)
-    outlines = service.find(preview_id, box)
+    prompt = parse_prompt(roi) if roi else None
+    outlines = await service.wait(preview_id, prompt, wait)
     return outlines or Response(status_code=202, headers=RETRY_LATER)

@@ -104,12 +104,12 @@ class OutlineView(BaseModel):
         ge=0,
         le=1,
         description="Mean probability of its pixels that they belong to a nodule, by the outline "
-        "network. Null where a box or caliper marks say where the nodule is.",
+        "network. Null where a box, a polygon or caliper marks say where the nodule is.",
     )
 
 
 class OutlinesView(BaseModel):
-    """What SERA would read. Without a box and without caliper marks it is the first outline."""
+    """What SERA would read. Without an ROI and without caliper marks it is the first outline."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -128,10 +128,11 @@ class OutlinesView(BaseModel):
         }
     )
     outlines: list[OutlineView] = Field(
-        description="The likeliest first, at most 5. Empty: SERA found no nodule."
+        description="The likeliest first, at most 5; of a point at most one. Empty: SERA found no "
+        "nodule, or none at the point."
     )
     source: RoiSource = Field(
-        description="`reader`: drawn inside the box that was sent; `calipers`: between the caliper "
-        "marks; `network`: found by SERA."
+        description="`reader`: drawn for the box, polygon or point that was sent; `calipers`: "
+        "between the caliper marks; `network`: found by SERA."
     )
     model: str = Field(description="Digest of the model that drew the outlines.")

@@ -20,7 +20,7 @@ from shared.imaging.calipers import (
 )
 from shared.imaging.image import FRAME_PX, Box, Nodule, UltrasoundImage
 from shared.imaging.quality import quality_findings
-from shared.imaging.regions.roi import Roi
+from shared.imaging.regions.roi import Click, Prompt, Roi
 from shared.imaging.regions.size import diameter_mm
 
 MARK_SEARCH_MARGIN = 0.5
@@ -72,7 +72,8 @@ class FoundOutlines:
 
     Attributes
     ----------
-    outlines : one for a given ROI or caliper marks; else the likeliest first, possibly none
+    outlines : one for a given ROI or caliper marks; at most one for a click; else the likeliest
+        first, possibly none
     source : where the region comes from
     """
 
@@ -92,8 +93,12 @@ class Outliner(Protocol):
         """Return the outline of the nodule that an ROI marks, on a picture (height, width)."""
         ...
 
-    def propose(self, pixels: NDArray[np.uint8], region: Box) -> Sequence[ProposedRoi]:
-        """Return boxes of what may be nodules in a region, the likeliest first."""
+    def propose(
+        self, pixels: NDArray[np.uint8], region: Box, click: Click | None = None
+    ) -> Sequence[ProposedRoi]:
+        """Return boxes of what may be nodules in a region, the likeliest first; at most the one
+        that a click is in.
+        """
         ...
 
 
@@ -216,19 +221,23 @@ def crop(
 
 
 def find_outlines(
-    image: UltrasoundImage, roi: Roi | None, framing: Framing
+    image: UltrasoundImage, prompt: Prompt | None, framing: Framing
 ) -> FoundOutlines:
-    """Return the outlines that `crop` would read: its nodule is the first of them.
+    """Return the outlines that `crop` would read with this ROI: its nodule is the first of them.
+    For a click, return the outline of the nodule there.
 
     Parameters
     ----------
-    image, roi, framing : as those of `crop`
+    image, framing : as those of `crop`
 
     Raises
     ------
     RoiOutsideImage
     """
-    search = _search(image, roi, framing)
+    if isinstance(prompt, Click):
+        search = _search_at(image, prompt, framing)
+    else:
+        search = _search(image, prompt, framing)
     outlines = tuple(
         replace(region, roi=_outlined(region.roi, search.part, framing))
         for region in search.regions
@@ -252,9 +261,25 @@ class _Search:
     regions: tuple[ProposedRoi, ...]
 
 
+def _search_at(image: UltrasoundImage, click: Click, framing: Framing) -> _Search:
+    """Search the nodule at a click, in the B-mode region if the click is in it."""
+    image_box = _image_box(image)
+    click.check_inside(width=image_box.width, height=image_box.height)
+    region = image.region
+    is_in_region = region is not None and click.is_inside(region)
+    part = _remove_marks(image, region if region and is_in_region else image_box)
+    regions = _proposals(part, framing.outliner, click) if framing.outliner else ()
+    return _Search(part, RoiSource.READER, regions)
+
+
+def _image_box(image: UltrasoundImage) -> Box:
+    height, width = image.pixels.shape
+    return Box(x=0, y=0, width=width, height=height)
+
+
 def _search(image: UltrasoundImage, roi: Roi | None, framing: Framing) -> _Search:
     height, width = image.pixels.shape
-    image_box = Box(x=0, y=0, width=width, height=height)
+    image_box = _image_box(image)
     if roi:
         roi.check_inside(width=width, height=height)
         search_margin = framing.margin + MARK_SEARCH_MARGIN
@@ -270,12 +295,15 @@ def _search(image: UltrasoundImage, roi: Roi | None, framing: Framing) -> _Searc
     return _Search(part, RoiSource.NETWORK, regions)
 
 
-def _proposals(part: _CleanedPart, outliner: Outliner) -> tuple[ProposedRoi, ...]:
+def _proposals(
+    part: _CleanedPart, outliner: Outliner, click: Click | None = None
+) -> tuple[ProposedRoi, ...]:
     rows, columns = part.pixels.shape
     region = Box(x=0, y=0, width=columns, height=rows)
+    in_part = click.shifted(right=-part.box.x, down=-part.box.y) if click else None
     return tuple(
         replace(proposal, roi=proposal.roi.shifted(right=part.box.x, down=part.box.y))
-        for proposal in outliner.propose(part.pixels, region)
+        for proposal in outliner.propose(part.pixels, region, in_part)
     )
 
 

@@ -1,4 +1,4 @@
-"""The region of interest: a box or a polygon, in pixels of the upright image."""
+"""The region of interest: a box or a polygon, in pixels of the upright image; and a click."""
 
 import json
 import math
@@ -199,6 +199,62 @@ class Roi:
             raise RoiInvalid(
                 problem="the polygon encloses next to nothing, or crosses itself"
             )
+
+
+@dataclass(frozen=True)
+class Click:
+    """A point inside a nodule, in pixels; the middle of the first pixel is (0.5, 0.5)."""
+
+    x: float
+    y: float
+
+    @classmethod
+    def parse(cls, fields: Mapping[str, object]) -> Self:
+        """Read `{"point": [x, y]}`. Raises `RoiInvalid` for anything else."""
+        if set(fields) != {"point"}:
+            raise RoiInvalid(problem="it needs `point`, and nothing else")
+        x, y = _point(fields["point"])
+        return cls(x=x, y=y)
+
+    def shifted(self, right: float, down: float) -> "Click":
+        """Return the point moved by this many pixels."""
+        return Click(x=self.x + right, y=self.y + down)
+
+    def is_inside(self, box: Box) -> bool:
+        """Whether the point lies in a box, its edges included."""
+        is_across = box.x <= self.x <= box.x + box.width
+        return is_across and box.y <= self.y <= box.y + box.height
+
+    def check_inside(self, width: int, height: int) -> None:
+        """Check that the point lies inside an image of `width` x `height` pixels.
+
+        Raises
+        ------
+        RoiOutsideImage
+        """
+        if not self.is_inside(Box(x=0, y=0, width=width, height=height)):
+            raise RoiOutsideImage(roi=self.to_json(), width=width, height=height)
+
+    def to_json(self) -> str:
+        """Return the text that `parse_prompt` reads."""
+        return json.dumps({"point": (self.x, self.y)}, separators=(",", ":"))
+
+
+Prompt = Roi | Click
+"""Where a nodule is that is to be outlined."""
+
+
+def parse_prompt(source: str | Mapping[str, object]) -> Prompt:
+    """Read an ROI as `Roi.parse` does, or a click: `{"point": [x, y]}`.
+
+    Raises
+    ------
+    RoiInvalid, RoiTooSmall
+    """
+    fields = _parse_json(source) if isinstance(source, str) else source
+    if isinstance(fields, Mapping) and "point" in fields:
+        return Click.parse(fields)
+    return Roi.parse(source)
 
 
 def _ellipse(box: RealBox, crop_box: Box) -> NDArray[np.bool_]:

@@ -29,7 +29,7 @@ from shared.ledger.tables import AnyRow, AnySelect, CaseRow, JobRow, ResultRow
 from shared.observability.tracing import traceparent
 
 CHANNEL = "sera_jobs"
-"""The PostgreSQL channel that carries the id of each changed job."""
+"""The PostgreSQL channel that carries the id of each changed job, run, or preview with outlines."""
 
 NOTIFICATION = func.pg_notify(CHANNEL, cast(JobRow.id, Text))
 """Goes into the RETURNING clause of an update.
@@ -154,10 +154,10 @@ class Jobs(HospitalRepository):
         return self._restrict_to_hospital(query, JobRow)
 
 
-def notify_listeners(session: Session, jobs: list[UUID]) -> None:
-    """Notify listeners, at commit, that these jobs changed."""
-    if jobs:
-        ids = func.unnest([str(job) for job in jobs])
+def notify_listeners(session: Session, subjects: list[UUID]) -> None:
+    """Notify listeners, at commit, that these jobs, or the outlines of these previews, changed."""
+    if subjects:
+        ids = func.unnest([str(subject) for subject in subjects])
         session.execute(select(func.pg_notify(CHANNEL, ids)))
 
 

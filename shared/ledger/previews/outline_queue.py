@@ -1,6 +1,6 @@
 """The interactive lane: outlines of previews that people wait for, from which workers claim."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -8,6 +8,7 @@ from uuid import UUID
 from sqlalchemy import and_, delete, func, or_, select, update
 from sqlalchemy.orm import Session, aliased
 
+from shared.ledger.jobs.repository import notify_listeners
 from shared.ledger.tables import PreviewOutlineRow, PreviewRow
 
 LEASE = timedelta(seconds=30)
@@ -31,8 +32,8 @@ IS_CLAIMABLE = and_(IS_WAITING, HAS_NO_LEASE, PreviewOutlineRow.attempts < MAX_A
 class Outline:
     """An outline in pixels of the upright image.
 
-    `probability` is that its pixels are a nodule, by the outline network; None where a person or
-    caliper marks said where the nodule is.
+    `probability` is that its pixels are a nodule, by the outline network; None where a box, a
+    polygon or caliper marks said where the nodule is.
     """
 
     polygon: Sequence[Sequence[float]]
@@ -41,13 +42,17 @@ class Outline:
 
 @dataclass(frozen=True)
 class OutlineRequest:
-    """A claimed request with its inputs. Without a `box` the whole picture is searched."""
+    """A claimed request with its inputs.
+
+    `prompt` has the fields of a box, a polygon or a point. Without one the whole picture is
+    searched.
+    """
 
     id: int
     preview_id: UUID
     image_sha256: str
     frame: int | None
-    box: list[float] | None
+    prompt: Mapping[str, object] | None
     waited_s: float
 
 
@@ -86,7 +91,7 @@ class OutlineQueue:
                 PreviewOutlineRow.preview_id,
                 PreviewRow.image_sha256,
                 PreviewRow.frame,
-                PreviewOutlineRow.box,
+                PreviewOutlineRow.prompt,
                 waited_s.label("waited_s"),
             )
             .join(PreviewRow, PreviewRow.id == PreviewOutlineRow.preview_id)
@@ -149,13 +154,17 @@ class OutlineQueue:
         return WaitingOutlines(count=count, oldest_s=float(age_s))
 
     def _update(self, request: OutlineRequest, **values: object) -> None:
-        """Change the row of an unfinished request; nothing happens if it is finished or gone."""
+        """Change the row of an unfinished request and, at commit, wake those who wait for it;
+        nothing happens if it is finished or gone.
+        """
         statement = (
             update(PreviewOutlineRow)
             .where(PreviewOutlineRow.id == request.id, IS_WAITING)
             .values(values)
         )
         self._session.execute(statement)
+        if "made_at" in values:
+            notify_listeners(self._session, [request.preview_id])
 
 
 class ExpiredPreviews:

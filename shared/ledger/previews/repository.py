@@ -1,5 +1,7 @@
 """A hospital's kept previews, and the outlines that it asks of them."""
 
+import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
@@ -18,8 +20,8 @@ from shared.ledger.previews.outline_queue import (
 from shared.ledger.scope import HospitalRepository
 from shared.ledger.tables import PreviewOutlineRow, PreviewRow
 
-OutlineBox = tuple[float, float, float, float]
-"""x, y, width and height in pixels of the upright image."""
+PromptText = str
+"""JSON of a box, a polygon or a point in pixels of the upright image; equal ones have equal text."""
 NOW = func.clock_timestamp()
 IS_KEPT = PreviewRow.expires_at > NOW
 
@@ -121,13 +123,13 @@ class Previews(HospitalRepository):
         return NewPreview(**{name: getattr(row, name) for name in columns})
 
     def outlines(
-        self, preview_id: UUID, box: OutlineBox | None
+        self, preview_id: UUID, prompt: PromptText | None
     ) -> PreviewOutlines | None:
         """Return what became of a request for outlines; None if there was no such request."""
         is_lost = case((IS_LOST, True), else_=False)
         query = select(PreviewOutlineRow, is_lost).where(
             PreviewOutlineRow.preview_id == preview_id,
-            PreviewOutlineRow.box.is_not_distinct_from(_box_value(box)),
+            PreviewOutlineRow.prompt_sha256.is_not_distinct_from(_sha256(prompt)),
         )
         query = self._restrict_to_hospital(query, PreviewOutlineRow)
         result = self._session.execute(query).first()
@@ -153,12 +155,15 @@ class Previews(HospitalRepository):
             of_preview=self._count(of_preview), waiting=self._count(waiting)
         )
 
-    def request_outlines(self, preview_id: UUID, box: OutlineBox | None) -> None:
+    def request_outlines(self, preview_id: UUID, prompt: PromptText | None) -> None:
         """Queue a request for outlines, unless there is the same one."""
         statement = (
             insert(PreviewOutlineRow)
             .values(
-                preview_id=preview_id, hospital_id=self._hospital, box=_box_value(box)
+                preview_id=preview_id,
+                hospital_id=self._hospital,
+                prompt=None if prompt is None else json.loads(prompt),
+                prompt_sha256=_sha256(prompt),
             )
             .on_conflict_do_nothing()
         )
@@ -169,5 +174,5 @@ class Previews(HospitalRepository):
         return self._session.scalars(query).one()
 
 
-def _box_value(box: OutlineBox | None) -> list[float] | None:
-    return None if box is None else list(box)
+def _sha256(prompt: PromptText | None) -> str | None:
+    return None if prompt is None else hashlib.sha256(prompt.encode()).hexdigest()

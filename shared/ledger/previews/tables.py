@@ -43,7 +43,8 @@ class PreviewRow(Table):
 
 
 class PreviewOutlineRow(Table):
-    """The outlines of a preview: of what a box marks, or of all that SERA finds if `box` is NULL.
+    """The outlines of a preview: of what a prompt marks, or of all that SERA finds if `prompt` is
+    NULL.
 
     A worker draws them. If it cannot, `reason` is the code of the reason.
     """
@@ -54,8 +55,10 @@ class PreviewOutlineRow(Table):
         ForeignKey("previews.id", ondelete="CASCADE")
     )
     hospital_id: Mapped[UUID] = mapped_column(ForeignKey("hospitals.id"))
-    box: Mapped[list[Any] | None] = mapped_column(JSONB(none_as_null=True))
-    """x, y, width and height in pixels of the upright image."""
+    prompt: Mapped[dict[str, Any] | None] = mapped_column(JSONB(none_as_null=True))
+    """A box, a polygon or a point, in pixels of the upright image."""
+    prompt_sha256: Mapped[str | None]
+    """Of the prompt's JSON text, which may be too long for an index."""
     requested_at: Mapped[datetime] = timestamp_column()
     attempts: Mapped[int] = mapped_column(server_default="0")
     taken_until: Mapped[datetime | None]
@@ -71,7 +74,7 @@ class PreviewOutlineRow(Table):
         Index(
             "preview_outlines_once",
             "preview_id",
-            "box",
+            "prompt_sha256",
             unique=True,
             postgresql_nulls_not_distinct=True,
         ),

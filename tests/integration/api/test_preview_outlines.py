@@ -1,20 +1,25 @@
 """Kept previews and the outlines that are asked of them; a test stands in for the worker."""
 
 import json
+import time
 from base64 import b64decode
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 
+from services.api.jobs.notifications import REREAD_S
 from shared.domain.burnt_in_text import TextPolicy
 from shared.domain.roles import Role
 from shared.imaging import decode
 from shared.ledger.previews.outline_queue import Outline
 from shared.queueing.app import Tasks
 from tests.integration.api.conftest import with_key
+from tests.integration.api.test_flood import wait_until
 from tests.integration.api.test_previews import calibrated, request_preview
 from tests.support.app import create_app
-from tests.support.builders import Screen, encode, png
+from tests.support.builders import Screen, encode, form, png
 from tests.support.phone_photos import photograph
 
 TRIANGLE = [[10.0, 10.0], [60.0, 12.0], [30.0, 70.0]]
@@ -78,7 +83,7 @@ def test_outlines_are_drawn_by_a_worker_and_found_by_the_same_request(
         assert waiting.headers["Retry-After"] == "1"
     assert notified == [Tasks.OUTLINE]
     request = draw(Outline(TRIANGLE, 0.75), Outline(TRIANGLE[::-1], 0.625))
-    assert (request.box, request.frame) == (None, None)
+    assert (request.prompt, request.frame) == (None, None)
     assert north.get(link).json() == {
         "outlines": [
             {"polygon": TRIANGLE, "probability": 0.75},
@@ -95,12 +100,64 @@ def test_a_box_has_an_answer_of_its_own(north, kept, draw):
     draw()
     assert north.get(link).json()["outlines"] == []
     assert north.get(link, params={"roi": ROI}).status_code == 202
-    assert draw(Outline(TRIANGLE, None), source="reader").box == [30, 30, 60, 60]
+    request = draw(Outline(TRIANGLE, None), source="reader")
+    assert request.prompt == json.loads(ROI)
     answer = north.get(link, params={"roi": ROI}).json()
     assert answer["outlines"] == [{"polygon": TRIANGLE, "probability": None}]
     assert answer["source"] == "reader"
     wrong = north.get(link, params={"roi": "[1]"})
     assert wrong.json()["code"] == "roi-invalid"
+
+
+def test_a_polygon_and_a_point_reach_the_worker_as_they_are(north, kept, draw):
+    link = kept["links"]["outlines"]
+    circle = [[60 + 50 * np.cos(a), 60 + 50 * np.sin(a)] for a in np.arange(0, 6, 0.01)]
+    polygon = {"polygon": [[round(x, 2), round(y, 2)] for x, y in circle]}
+    for prompt in (polygon, {"point": [60.0, 41.5]}):
+        query = {"roi": json.dumps(prompt, separators=(",", ":"))}
+        assert len(query["roi"]) > 5000 or "point" in prompt
+        assert north.get(link, params=query).status_code == 202
+        assert draw(Outline(TRIANGLE, 0.75)).prompt == prompt
+        assert (
+            north.get(link, params=query).json()["outlines"][0]["probability"] == 0.75
+        )
+
+
+@pytest.mark.parametrize("roi", ['{"point":[1]}', '{"point":[1,2],"box":[1,2,30,40]}'])
+def test_what_is_no_point_is_refused(north, kept, roi):
+    answer = north.get(kept["links"]["outlines"], params={"roi": roi})
+    assert (answer.status_code, answer.json()["code"]) == (422, "roi-invalid")
+
+
+def test_a_case_takes_no_point(north):
+    answer = north.post("/v1/cases", **form(png(3), roi='{"point":[60,41]}'))
+    assert (answer.status_code, answer.json()["code"]) == (422, "roi-invalid")
+
+
+def test_a_request_that_waits_is_answered_when_the_outlines_are_drawn(
+    north, kept, draw, ledger
+):
+    link = kept["links"]["outlines"]
+    with ThreadPoolExecutor(1) as pool:
+        began = time.monotonic()
+        answer = pool.submit(north.get, link, params={"wait": 20})
+        wait_until(lambda: is_waiting(ledger))
+        assert not answer.done()
+        draw(Outline(TRIANGLE, 0.75))
+        assert answer.result().json()["outlines"][0]["polygon"] == TRIANGLE
+    assert time.monotonic() - began < REREAD_S
+
+
+def test_a_request_waits_no_longer_than_it_says(north, kept):
+    began = time.monotonic()
+    answer = north.get(kept["links"]["outlines"], params={"wait": 0.3})
+    assert (answer.status_code, answer.headers["Retry-After"]) == (202, "1")
+    assert 0.3 <= time.monotonic() - began < 10
+
+
+def is_waiting(ledger) -> bool:
+    with ledger.system_session("test") as session:
+        return session.outline_queue.waiting().count == 1
 
 
 @pytest.mark.parametrize("code", ["no-outline-network", "no-live-model"])

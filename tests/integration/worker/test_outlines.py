@@ -3,6 +3,7 @@
 from datetime import timedelta
 from hashlib import sha256
 
+import numpy as np
 import pytest
 
 from services.worker.bundle_cache import BundleCache
@@ -14,17 +15,20 @@ from services.worker.retention import RetentionSweeper
 from shared.cases.prepare import prepare
 from shared.domain.jobs import JobState
 from shared.domain.results.roi_source import RoiSource
-from shared.imaging import Roi
+from shared.imaging import Box, Roi
 from shared.ledger.jobs.heartbeat import Heartbeat
 from shared.ledger.previews.outline_queue import MAX_ATTEMPTS
 from shared.ledger.previews.repository import NewPreview
 from shared.objects import ObjectMissing, ObjectsUnavailable
+from shared.outlines.examples import draw_click
+from shared.phantoms import draw
 from shared.settings import Settings
 from tests.integration.worker.conftest import LEASE, hospital
 from tests.support.builders import Screen, encode, png
 
 KEPT = timedelta(minutes=30)
-BOX = (30.0, 30.0, 60.0, 60.0)
+BOX = '{"box":[30.0,30.0,60.0,60.0]}'
+POLYGON = '{"polygon":[[30.0,34.0],[88.0,30.0],[92.0,70.0],[60.0,96.0]]}'
 EXPIRE = "UPDATE previews SET expires_at = clock_timestamp() - interval '1 second'"
 END_LEASES = (
     "UPDATE preview_outlines SET taken_until = clock_timestamp() - interval '1 second'"
@@ -70,20 +74,20 @@ def keep(ledger, objects):
 
 @pytest.fixture
 def request_outlines(ledger):
-    def request(preview_id, box=None, name="north"):
+    def request(preview_id, prompt=None, name="north"):
         with ledger.system_session("test") as session:
             hospital_id = session.hospitals.ensure(name)
         with ledger.hospital_session(hospital_id, "test") as session:
-            session.previews.request_outlines(preview_id, box)
+            session.previews.request_outlines(preview_id, prompt)
 
     return request
 
 
 @pytest.fixture
 def outlines_of(ledger):
-    def read(preview_id, box=None):
+    def read(preview_id, prompt=None):
         with ledger.hospital_session(hospital(ledger), "test") as session:
-            return session.previews.outlines(preview_id, box)
+            return session.previews.outlines(preview_id, prompt)
 
     return read
 
@@ -99,16 +103,58 @@ def test_what_is_outlined_is_what_a_case_of_the_image_is_read_with(
     digest = promote_outlining()
     framing = live.serving().bundle.framing
     preview = keep()
-    for box in (None, BOX):
-        request_outlines(preview, box)
-        assert not outlines_of(preview, box).is_made
+    for roi in (None, BOX, POLYGON):
+        request_outlines(preview, roi)
+        assert not outlines_of(preview, roi).is_made
         assert drawer.draw_next()
-        answer = outlines_of(preview, box)
-        nodule = prepare(png(3), framing, roi=Roi(box=box) if box else None)
+        answer = outlines_of(preview, roi)
+        nodule = prepare(png(3), framing, roi=Roi.parse(roi) if roi else None)
         polygon = tuple(tuple(point) for point in answer.outlines[0].polygon)
         assert polygon == nodule.roi.polygon
         assert (answer.source, answer.model_digest) == (nodule.roi_source, digest)
     assert not drawer.draw_next()
+
+
+def test_a_polygon_is_not_read_as_its_box(
+    drawer, keep, request_outlines, outlines_of, promote_outlining
+):
+    promote_outlining()
+    preview = keep()
+    box = Roi(box=Roi.parse(POLYGON).real_box).to_json()
+    for roi in (POLYGON, box):
+        request_outlines(preview, roi)
+    drawer.draw_all(lambda: None)
+    of_polygon, of_box = (outlines_of(preview, roi).outlines for roi in (POLYGON, box))
+    assert of_polygon[0].polygon != of_box[0].polygon
+
+
+def test_a_click_is_answered_with_the_nodule_there_and_its_probability(
+    drawer, keep, request_outlines, outlines_of, promote_outlining
+):
+    promote_outlining()
+    phantom = draw(3, malignant=True, size_px=128)
+    preview = keep(encode(phantom.pixels))
+    click = draw_click(phantom.mask, np.random.default_rng(0))
+    request_outlines(preview, click.to_json())
+    drawer.draw_next()
+    answer = outlines_of(preview, click.to_json())
+    (outline,) = answer.outlines
+    assert answer.source == RoiSource.READER
+    assert 0.5 < outline.probability <= 1
+    picture = Box(x=0, y=0, width=128, height=128)
+    found = Roi.parse({"polygon": outline.polygon}).mask(picture)
+    assert found[int(click.y), int(click.x)]
+
+
+def test_a_click_outside_the_image_says_why(
+    drawer, keep, request_outlines, outlines_of, promote_outlining
+):
+    promote_outlining()
+    preview = keep()
+    outside = '{"point":[400.0,3.0]}'
+    request_outlines(preview, outside)
+    drawer.draw_next()
+    assert outlines_of(preview, outside).reason == "roi-outside-image"
 
 
 def test_what_the_network_finds_has_a_probability_and_a_box_has_none(
@@ -175,7 +221,7 @@ def test_a_box_outside_the_image_says_why(
 ):
     promote_outlining()
     preview = keep()
-    outside = (100.0, 100.0, 60.0, 60.0)
+    outside = '{"box":[100.0,100.0,60.0,60.0]}'
     request_outlines(preview, outside)
     drawer.draw_next()
     assert outlines_of(preview, outside).reason == "roi-outside-image"
@@ -270,8 +316,8 @@ def test_one_outline_is_drawn_before_each_batch(
     )
     jobs = [send() for _ in range(3)]
     preview = keep()
-    for box in (None, BOX):
-        request_outlines(preview, box)
+    for roi in (None, BOX):
+        request_outlines(preview, roi)
     service.work()
     assert steps == ["outline", "batch", "outline", "batch", "batch"]
     assert {find(job).state for job in jobs} == {JobState.DONE}
@@ -279,8 +325,8 @@ def test_one_outline_is_drawn_before_each_batch(
 
 def test_cases_have_their_turn_after_each_outline(drawer, keep, request_outlines):
     preview = keep()
-    for box in (None, BOX):
-        request_outlines(preview, box)
+    for roi in (None, BOX):
+        request_outlines(preview, roi)
     turns = []
     drawer.draw_all(lambda: turns.append("cases"))
     assert turns == ["cases", "cases"]

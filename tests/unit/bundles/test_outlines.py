@@ -56,9 +56,10 @@ def test_a_model_without_outlines_reads_rois_as_they_are(saved):
     assert load(*saved).framing.outliner is None
 
 
-def test_a_network_that_draws_something_else_is_refused(contents):
+@pytest.mark.parametrize("name", ["0.mask", "1.clicked"])
+def test_a_network_that_draws_something_else_is_refused(contents, name):
     arrays = safetensors.numpy.load(contents[GOLDEN])
-    arrays["0.mask"] = 1 - arrays["0.mask"]
+    arrays[name] = 1 - arrays[name]
     changed = with_file(contents, GOLDEN, safetensors.numpy.save(arrays))
     with pytest.raises(OutlinesNotReproduced):
         load_contents(changed)

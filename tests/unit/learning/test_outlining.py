@@ -120,7 +120,7 @@ def test_a_network_of_phantoms_outlines_images_without_masks(
     }
     assert set(agreements) == {
         f"outline_dice_{kind}"
-        for kind in ("box", "loose_box_15", "loose_box_30", "none")
+        for kind in ("box", "loose_box_15", "loose_box_30", "click", "none")
     }
     assert agreements["outline_dice_box"] > 0.7
 

@@ -5,6 +5,7 @@ import torch
 
 from shared.networks.errors import WeightsUnreadable
 from shared.outlines import NetworkOutliner, OutlineNetwork, pack_network
+from shared.outlines.window import BOX_MAP, CLICK_MAP, PROMPT_MAPS
 from shared.recipes import OutlinePlan
 from shared.recipes.errors import RecipeInvalid
 from tests.support.outlines import PLAN
@@ -25,19 +26,22 @@ def test_every_pixel_gets_an_answer(encoder, deepest):
     network = OutlineNetwork.untrained(plan_of(encoder, deepest)).eval()
     images = torch.rand(2, 1, 96, 64)
     with torch.inference_mode():
-        log_odds = network(images, torch.zeros(2, 1, 96, 64))
+        log_odds = network(images, torch.zeros(2, PROMPT_MAPS, 96, 64))
     assert log_odds.shape == (2, 1, 96, 64)
 
 
 def test_an_untrained_network_answers_what_the_prompt_says():
     network = OutlineNetwork.untrained(PLAN).eval()
-    prompts = torch.zeros(2, 1, 64, 64)
-    prompts[1, 0, 16:48, 16:48] = 1
+    prompts = torch.zeros(3, PROMPT_MAPS, 64, 64)
+    prompts[1, BOX_MAP, 16:48, 16:48] = 1
+    prompts[2, CLICK_MAP, 30:34, 30:34] = 1
     with torch.inference_mode():
-        without, with_prompt = network(torch.rand(2, 1, 64, 64), prompts)
+        without, with_box, with_click = network(torch.rand(3, 1, 64, 64), prompts)
     assert (without < 0).all()
-    assert (with_prompt[0, 16:48, 16:48] > 0).all()
-    assert (with_prompt[0, :16] < 0).all()
+    assert (with_box[0, 16:48, 16:48] > 0).all()
+    assert (with_box[0, :16] < 0).all()
+    assert (with_click[0, 30:34, 30:34] > 0).all()
+    assert (with_click[0, :30] == without[0, :30]).all()
 
 
 def test_saved_weights_give_the_same_network(outliner):

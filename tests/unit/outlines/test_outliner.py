@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -7,12 +8,18 @@ import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from shared.imaging import Box, ProposedRoi, Roi
-from shared.outlines import NetworkOutliner, pack_network
-from shared.outlines.examples import loosen_box, mask_box
+from shared.imaging import Box, Click, ProposedRoi, Roi
+from shared.outlines import NetworkOutliner, OutlineExample, pack_network
+from shared.outlines.examples import draw_click, loosen_box, mask_box
 from shared.outlines.outliner import MAX_PROPOSALS
+from shared.outlines.window import Window
 from shared.statistics import dice
-from tests.support.outlines import SIZE_PX, phantom_examples, trained_network
+from tests.support.outlines import (
+    FINDING_PLAN,
+    SIZE_PX,
+    phantom_examples,
+    trained_network,
+)
 
 WHOLE = Box(x=0, y=0, width=SIZE_PX, height=SIZE_PX)
 
@@ -94,6 +101,61 @@ def test_nothing_and_a_speck_are_no_nodule(ellipses):
 def test_proposals_are_few():
     grid = [(x, y, 8, 8) for x in range(12, 128, 25) for y in range(12, 128, 25)]
     assert len(proposals_on(*grid)) == MAX_PROPOSALS
+
+
+def proposals_at(click: Click, *ellipses: tuple[int, int, int, int]) -> list[Roi]:
+    outliner = NetworkOutliner(Brightness())
+    proposals = outliner.propose(bright(*ellipses), WHOLE, click)
+    return [proposal.roi for proposal in proposals]
+
+
+def test_a_click_proposes_the_nodule_that_it_is_in():
+    ellipses = ((30, 30, 10, 8), (80, 80, 30, 24))
+    (small,) = proposals_at(Click(x=33, y=28), *ellipses)
+    (large,) = proposals_at(Click(x=95, y=85), *ellipses)
+    assert small.bounds.x == pytest.approx(20, abs=2)
+    assert large.bounds.x == pytest.approx(50, abs=2)
+
+
+def test_a_click_beside_a_nodule_means_it_and_one_far_from_all_means_none():
+    nodule = (80, 80, 30, 24)
+    assert proposals_at(Click(x=46, y=80), nodule)
+    assert not proposals_at(Click(x=20, y=20), nodule)
+    assert not proposals_at(Click(x=20, y=20))
+    assert not proposals_at(Click(x=60, y=60), (60, 60, 2, 2))
+
+
+def twin_nodules(seed: int) -> OutlineExample:
+    """Draw a noisy picture with a bright nodule on the left and one on the right."""
+    random = np.random.default_rng(seed)
+    pixels = random.normal(60, 15, (64, 96))
+    masks = []
+    for middle in (24, 72):
+        centre = (middle + int(random.integers(-5, 6)), 32)
+        radii = random.integers(8, 14, 2).tolist()
+        mask = np.zeros((64, 96), np.uint8)
+        cv2.ellipse(mask, centre, radii, 0, 0, 360, 1, cv2.FILLED)
+        pixels[mask > 0] += 90
+        masks.append(mask > 0)
+    return OutlineExample(pixels.clip(0, 255).astype(np.uint8), tuple(masks))
+
+
+def test_the_network_learns_to_see_the_clicked_nodule_and_not_the_other():
+    plan = replace(FINDING_PLAN, input_px=80, decoder=(8, 16), batch=4)
+    outliner = NetworkOutliner(
+        trained_network(plan, [twin_nodules(seed) for seed in range(24)])
+    )
+    unseen = twin_nodules(900)
+    picture = Box(x=0, y=0, width=96, height=64)
+    assert len(outliner.propose(unseen.pixels, picture)) == 2
+    found_with_click = []
+    for mask in unseen.masks:
+        click = draw_click(mask, np.random.default_rng(0))
+        window = Window.of_picture((0, 0, 96, 64), plan.input_px)
+        log_odds = outliner.log_odds(unseen.pixels, window, window.click_prompt(click))
+        placed = window.place(log_odds, width=96, height=64)
+        found_with_click.append([placed[other].mean() > 0 for other in unseen.masks])
+    assert found_with_click == [[True, False], [False, True]]
 
 
 def test_an_outline_is_read_between_the_polygon_and_what_is_seen():

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from shared.outlines.examples import loosen_box, mask_box
+from shared.imaging import Click
+from shared.outlines.examples import draw_click, loosen_box, mask_box
 from shared.outlines.window import Window
 
 WINDOW_PX = 160
@@ -44,12 +45,42 @@ def test_a_picture_has_as_many_pixels_as_the_plan_says():
 
 def test_the_prompt_is_half_on_the_ellipse_inside_the_box():
     window = Window.around(BOX, WINDOW_PX)
-    prompt = window.prompt(BOX)
+    prompt, click_map = window.box_prompt(BOX)
+    assert not click_map.any()
     middle = WINDOW_PX // 2
     edge = WINDOW_PX // 4
     assert prompt[middle, middle] == pytest.approx(1, abs=0.02)
     assert prompt[middle, edge] == pytest.approx(0.5, abs=0.02)
     assert prompt[0, 0] < 0.3
+
+
+def test_the_prompt_of_a_click_falls_alike_in_every_picture_from_1_to_minus_1():
+    maps = []
+    for side in (100.0, 400.0):
+        window = Window.of_picture((0, 0, side, side), WINDOW_PX)
+        box_map, click_map = window.click_prompt(Click(x=side / 4, y=side / 2))
+        assert not box_map.any()
+        row, column = np.unravel_index(click_map.argmax(), click_map.shape)
+        assert row == pytest.approx(window.rows / 2, abs=1)
+        assert column == pytest.approx(window.columns / 4, abs=1)
+        maps.append(click_map)
+    assert np.allclose(*maps, atol=1e-5)
+    assert maps[0].max() == pytest.approx(1, abs=0.02)
+    assert (maps[0] > 0).mean() == pytest.approx(np.pi * 0.2**2, rel=0.1)
+    assert maps[0][:, -1].max() == -1
+
+
+def test_clicks_fall_anywhere_in_a_nodule_but_on_its_edge():
+    mask = np.zeros((60, 60), bool)
+    mask[:40, 10:50] = True
+    random = np.random.default_rng(0)
+    clicks = [draw_click(mask, random) for _ in range(200)]
+    x = [click.x for click in clicks]
+    y = [click.y for click in clicks]
+    assert 13 < min(x) < 17
+    assert 43 < max(x) < 47
+    assert 3 < min(y) < 7
+    assert 33 < max(y) < 37
 
 
 def test_the_box_of_a_mask_holds_its_pixels():

@@ -66,7 +66,8 @@ OUTLINES = """
         id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
         preview_id uuid NOT NULL REFERENCES previews ON DELETE CASCADE,
         hospital_id uuid NOT NULL REFERENCES hospitals,
-        box jsonb,
+        prompt jsonb,
+        prompt_sha256 varchar,
         requested_at timestamptz NOT NULL DEFAULT clock_timestamp(),
         attempts integer NOT NULL DEFAULT 0,
         taken_until timestamptz,
@@ -76,7 +77,7 @@ OUTLINES = """
         source varchar,
         outlines jsonb
     );
-    CREATE UNIQUE INDEX preview_outlines_once ON preview_outlines (preview_id, box)
+    CREATE UNIQUE INDEX preview_outlines_once ON preview_outlines (preview_id, prompt_sha256)
         NULLS NOT DISTINCT;
     CREATE INDEX preview_outlines_waiting ON preview_outlines (hospital_id, requested_at)
         WHERE made_at IS NULL;

@@ -7,6 +7,7 @@ from shared.domain.results.findings import Finding
 from shared.domain.results.roi_source import RoiSource
 from shared.imaging import (
     Box,
+    Click,
     Framing,
     ImageBlank,
     ImageFormat,
@@ -223,13 +224,15 @@ class FixedOutliner:
     def __init__(self, *proposals: tuple[float, float, float, float]) -> None:
         self.proposals = proposals
         self.boxes: list[tuple[float, ...]] = []
+        self.clicks: list[Click | None] = []
 
     def trace(self, pixels, roi):
         self.boxes.append(roi.real_box)
         x, y, width, height = roi.real_box
         return Roi(polygon=((x, y), (x + width - 1, y), (x, y + height - 1)))
 
-    def propose(self, pixels, region):
+    def propose(self, pixels, region, click=None):
+        self.clicks.append(click)
         return [ProposedRoi(Roi(box=box), 0.75) for box in self.proposals]
 
 
@@ -285,6 +288,38 @@ def test_the_outline_between_caliper_marks_is_shown_as_such():
     )
     assert found.source is RoiSource.CALIPERS
     assert len(found.outlines) == 1
+
+
+CLICK = Click(x=25.0, y=15.0)
+
+
+@pytest.mark.parametrize(
+    ("region", "in_part"),
+    [
+        (None, CLICK),
+        (Box(x=5, y=3, width=90, height=50), Click(x=20.0, y=12.0)),
+        (Box(x=40, y=3, width=50, height=50), CLICK),
+    ],
+)
+def test_the_nodule_at_a_click_is_outlined_with_its_probability(region, in_part):
+    """It is searched in the B-mode region, or beside it if the click is there."""
+    outliner = FixedOutliner((10, 5, 31, 31))
+    found = find_outlines(image(region=region), CLICK, Framing(outliner=outliner))
+    (outline,) = found.outlines
+    assert outliner.clicks == [in_part]
+    assert outline.roi.polygon
+    assert (outline.probability, found.source) == (0.75, RoiSource.READER)
+
+
+def test_a_click_outside_the_image_is_refused():
+    framing = Framing(outliner=FixedOutliner((10, 5, 31, 31)))
+    with pytest.raises(RoiOutsideImage):
+        find_outlines(image(), Click(x=101.0, y=5.0), framing)
+
+
+def test_where_nothing_is_at_a_click_there_is_no_outline():
+    found = find_outlines(image(), CLICK, Framing(outliner=FixedOutliner()))
+    assert found.outlines == ()
 
 
 def test_no_nodule_found_is_said():

@@ -5,7 +5,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.imaging import Box, Roi, RoiInvalid, RoiOutsideImage, RoiTooSmall
+from shared.imaging import (
+    Box,
+    Click,
+    Roi,
+    RoiInvalid,
+    RoiOutsideImage,
+    RoiTooSmall,
+    parse_prompt,
+)
 
 TRIANGLE = {"polygon": [[10, 10], [50, 10], [30, 40.5]]}
 
@@ -116,3 +124,30 @@ def test_of_a_mask_in_parts_the_largest_is_taken():
 def test_an_empty_mask_is_invalid():
     with pytest.raises(RoiInvalid):
         Roi.from_mask(np.zeros((20, 20), bool))
+
+
+def test_a_prompt_is_an_roi_or_a_click():
+    assert parse_prompt('{"point":[3,4.5]}') == Click(x=3.0, y=4.5)
+    assert parse_prompt(Click(x=1.25, y=2.0).to_json()) == Click(x=1.25, y=2.0)
+    box = Roi(box=(1.0, 2.0, 30.0, 40.0))
+    assert parse_prompt(box.to_json()) == box
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"point":[3]}',
+        '{"point":[3,NaN]}',
+        '{"point":[3,"4"]}',
+        '{"point":[3,4],"box":[1,2,30,40]}',
+        '["point"]',
+    ],
+)
+def test_what_is_no_point_is_no_prompt(text):
+    with pytest.raises(RoiInvalid):
+        parse_prompt(text)
+
+
+def test_a_click_is_no_roi_of_a_case():
+    with pytest.raises(RoiInvalid):
+        Roi.parse('{"point":[3,4]}')
