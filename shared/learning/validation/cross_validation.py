@@ -156,7 +156,6 @@ class FoldEvaluator:
         self._folder = tempfile.TemporaryDirectory(prefix="sera-gram-")
         self._gram_matrices = GramMatrices(Path(self._folder.name))
         self._inner_folds: InnerFolds | None = None
-        self._stacked_rows: StackedRows | None = None
         if fold_index is None:
             all_rows = np.arange(len(cross_validation.malignant))
             self.fold = Fold(training=all_rows, test=all_rows[:0])
@@ -187,6 +186,7 @@ class FoldEvaluator:
     def fit(self, component: ComponentSpec, settings: Settings) -> Scorer:
         """Fit a classifier on the training rows."""
         feature_sets, classifier = component
+        rows = self._stacked(feature_sets)
         inputs = [
             self._training_input((index,), classifier.kind) for index in feature_sets
         ]
@@ -194,10 +194,10 @@ class FoldEvaluator:
             classifier,
             settings=settings,
             features=inputs[0] if len(inputs) == 1 else np.concatenate(inputs, axis=1),
-            malignant=self._stacked.repeat(self._training_labels),
+            malignant=rows.repeat(self._training_labels),
             seed=self._cross_validation.seed,
             set_widths=[table.shape[1] for table in inputs],
-            weights=self._stacked.weights,
+            weights=rows.weights,
         )
 
     def choose_settings(self, component: ComponentSpec) -> Settings:
@@ -251,14 +251,15 @@ class FoldEvaluator:
     def _training_tables(self, feature_set: int) -> Sequence[WeightedTable]:
         return self._features[feature_set].training_tables(self._fold_index)
 
-    @property
-    def _stacked(self) -> StackedRows:
-        """The rows of the training images, which are those of every feature set."""
-        if self._stacked_rows is None:
-            tables = self._training_tables(0)
-            weights = [table.weight for table in tables]
-            self._stacked_rows = StackedRows(weights, len(self.fold.training))
-        return self._stacked_rows
+    def _stacked(self, feature_sets: tuple[int, ...]) -> StackedRows:
+        """Return the rows of the training images, which all these feature sets have in common."""
+        weights = {
+            tuple(table.weight for table in self._training_tables(index))
+            for index in feature_sets
+        }
+        if len(weights) > 1:
+            raise ValueError("a classifier reads feature sets with different views")
+        return StackedRows(weights.pop(), len(self.fold.training))
 
     def _training_input(
         self, feature_sets: tuple[int, ...], kind: ClassifierKind
@@ -294,7 +295,7 @@ class FoldEvaluator:
         if isinstance(classifier, Svm):
             return self._inner_svm_areas(feature_sets, classifier, grid)
         table = self._training_input(feature_sets, classifier.kind)
-        rows = self._stacked
+        rows = self._stacked(feature_sets)
         areas = []
         for settings in grid:
             scores = np.zeros(len(self._training_labels))
@@ -325,35 +326,38 @@ class FoldEvaluator:
         """
         areas: dict[int, float] = {}
         for gamma in dict.fromkeys(map(kernel_gamma, grid)):
-            kernel = self._grams(feature_sets).training_kernel(
-                feature_sets, gamma, classifier.equal_sets
+            kernel = TrainingKernel(
+                self._grams(feature_sets).training_kernel(
+                    feature_sets, gamma, classifier.equal_sets
+                ),
+                self._stacked(feature_sets),
             )
             for index, settings in enumerate(grid):
                 if kernel_gamma(settings) == gamma:
                     areas[index] = self._inner_area(kernel, settings, classifier)
         return [areas[index] for index in range(len(grid))]
 
-    def _inner_area(self, kernel: Matrix, settings: Settings, classifier: Svm) -> float:
-        scores = np.zeros(len(self._training_labels))
+    def _inner_area(
+        self, kernel: "TrainingKernel", settings: Settings, classifier: Svm
+    ) -> float:
+        labels = self._training_labels
+        scores = np.zeros(len(labels))
         for inner in self._split_inner_folds().folds:
-            svm = self._fit_on_kernel(kernel, inner.training, settings, classifier)
-            test_kernel = kernel[
-                np.ix_(
-                    self._stacked.rows(inner.test), self._stacked.rows(inner.training)
-                )
-            ]
-            inner_scores = svm.decision_function(test_kernel)
-            scores[inner.test] = self._stacked.merge(inner_scores)
-        return self._split_inner_folds().area(scores, self._training_labels)
+            svm = kernel.fit(inner.training, labels, settings, classifier)
+            scores[inner.test] = kernel.score(svm, inner.test, inner.training)
+        return self._split_inner_folds().area(scores, labels)
 
     def _svm_scores(
         self, feature_sets: tuple[int, ...], classifier: Svm, settings: Settings
     ) -> Scores:
+        rows = self._stacked(feature_sets)
         grams = self._grams(feature_sets)
         gamma = kernel_gamma(settings)
-        kernel = grams.training_kernel(feature_sets, gamma, classifier.equal_sets)
-        images = np.arange(len(self.fold.training))
-        svm = self._fit_on_kernel(kernel, images, settings, classifier)
+        kernel = TrainingKernel(
+            grams.training_kernel(feature_sets, gamma, classifier.equal_sets), rows
+        )
+        labels = self._training_labels
+        svm = kernel.fit(np.arange(len(labels)), labels, settings, classifier)
         test_kernel = grams.test_kernel(feature_sets, gamma, classifier.equal_sets)
         scores: Scores = svm.decision_function(test_kernel)
         return scores
@@ -371,23 +375,36 @@ class FoldEvaluator:
                     index,
                     training=self._training_input((index,), ClassifierKind.SVM),
                     test=test,
-                    weights=self._stacked.weights,
+                    weights=self._stacked((index,)).weights,
                 )
         return self._gram_matrices
 
-    def _fit_on_kernel(
-        self, kernel: Matrix, images: Rows, settings: Settings, classifier: Svm
+
+@dataclass(frozen=True, eq=False)
+class TrainingKernel:
+    """The square kernel matrix within the rows of a fold's training images."""
+
+    matrix: Matrix
+    rows: StackedRows
+
+    def fit(
+        self, images: Rows, malignant: Labels, settings: Settings, classifier: Svm
     ) -> SVC:
-        """Return an SVM on the rows of some training images of a square kernel matrix."""
-        rows = self._stacked.rows(images)
-        has_all_rows = len(rows) == len(kernel)
-        training_kernel = kernel if has_all_rows else kernel[np.ix_(rows, rows)]
+        """Return an SVM on the rows of some of the images; `malignant` is of all."""
+        rows = self.rows.rows(images)
+        has_all_rows = len(rows) == len(self.matrix)
+        matrix = self.matrix if has_all_rows else self.matrix[np.ix_(rows, rows)]
         options = svm_options(settings, classifier) | {"kernel": "precomputed"}
         return SVC(**options).fit(
-            training_kernel,
-            self._stacked.repeat(self._training_labels[images]),
-            sample_weight=self._stacked.weights_of(images),
+            matrix,
+            self.rows.repeat(malignant[images]),
+            sample_weight=self.rows.weights_of(images),
         )
+
+    def score(self, svm: SVC, images: Rows, training: Rows) -> Scores:
+        """Return the scores (M,) of some images by an SVM that was fitted on others."""
+        part = np.ix_(self.rows.rows(images), self.rows.rows(training))
+        return self.rows.merge(svm.decision_function(self.matrix[part]))
 
 
 def _cached_scores(

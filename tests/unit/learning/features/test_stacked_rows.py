@@ -114,3 +114,26 @@ def test_the_final_fit_reads_every_view(cross_validation, table):
         scorer = evaluator.fit(component, settings)
     centre = scorer.model.named_steps["standardise"].mean_
     np.testing.assert_allclose(centre, table.mean(axis=0) + 0.4, atol=1e-5)
+
+
+def test_feature_sets_with_and_without_views_are_judged_beside_one_another(
+    cross_validation, table
+):
+    viewed = FixedFeatures("two", table, views([table, table + 1], [0.6, 0.4]))
+    plain = FixedFeatures("one", table)
+    components = [ComponentSpec((index,), SVM) for index in range(2)]
+    together = score_out_of_fold(
+        components,
+        features=[plain, viewed],
+        cross_validation=cross_validation,
+        cache=NoCache(),
+        progress=ignore_progress,
+    )
+    for features, result in zip([plain, viewed], together, strict=True):
+        alone = score(cross_validation, features)
+        np.testing.assert_array_equal(result.scores, alone)
+    with (
+        FoldEvaluator([plain, viewed], cross_validation, 0) as evaluator,
+        pytest.raises(ValueError, match="different views"),
+    ):
+        evaluator.score(ComponentSpec((0, 1), SVM))
