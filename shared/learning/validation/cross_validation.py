@@ -324,13 +324,14 @@ class FoldEvaluator:
 
         Settings with the same gamma share one kernel matrix.
         """
+        rows = self._stacked(feature_sets)
         areas: dict[int, float] = {}
         for gamma in dict.fromkeys(map(kernel_gamma, grid)):
             kernel = TrainingKernel(
                 self._grams(feature_sets).training_kernel(
                     feature_sets, gamma, classifier.equal_sets
                 ),
-                self._stacked(feature_sets),
+                rows,
             )
             for index, settings in enumerate(grid):
                 if kernel_gamma(settings) == gamma:
