@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, replace
 from typing import BinaryIO
 from uuid import UUID
 
@@ -16,7 +17,7 @@ from shared.domain.jobs import Priority
 from shared.domain.roi_space import RoiSpace
 from shared.errors import InputError, TooLarge
 from shared.guidelines import Descriptors, descriptors_to_json
-from shared.imaging import Roi, inspect, to_upright
+from shared.imaging import Box, Roi, inspect, to_upright
 from shared.ledger import HospitalSession
 from shared.ledger.cases.repository import NewCase
 from shared.ledger.cases.stored_image import StoredImage
@@ -33,7 +34,8 @@ class Submission:
     """A submitted case. Its image is still a stream, or the id of a kept preview; the other fields
     are validated.
 
-    With a preview, `frame` and `source` are those of the preview, and `roi_space` is upright.
+    With a preview, `frame` and `source` are those of the preview, `roi_space` is upright, and
+    nothing is covered any more. `covers` are areas to blacken in pixels of the upright image.
     """
 
     image: BinaryIO | UUID
@@ -46,6 +48,7 @@ class Submission:
     source: ImageSource = ImageSource.FILE
     batch: str | None = None
     descriptors: Descriptors | None = None
+    covers: Sequence[Box] = ()
 
     def fingerprint(self, image_sha256: str) -> str:
         """A hash that is equal for equal submissions.
@@ -54,8 +57,8 @@ class Submission:
 
         `image_sha256` is the hash of the original image, so changes of the cleaning have no effect;
         for a preview it is the preview's id.
-        Frame, source, batch, descriptors and the space of the ROI are included only if they are
-        given, so that receipts from before these fields existed stay valid.
+        Frame, source, batch, descriptors, covers and the space of the ROI are included only if they
+        are given, so that receipts from before these fields existed stay valid.
         """
         roi = self.roi.to_json() if self.roi else None
         content: list[object] = [
@@ -75,6 +78,8 @@ class Submission:
             content.append({"descriptors": descriptors_to_json(self.descriptors)})
         if self.roi_space is not RoiSpace.UPRIGHT:
             content.append({"roi_space": self.roi_space})
+        if self.covers:
+            content.append({"covers": [astuple(box) for box in self.covers]})
         return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
@@ -146,6 +151,7 @@ class CaseAcceptance:
                 frame=submission.frame,
                 hospital_id=session.hospital_id,
                 text_policy=status.text_policy,
+                covers=submission.covers,
             )
         except DecodersBusy:
             if idempotent is not None:

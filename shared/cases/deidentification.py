@@ -1,9 +1,11 @@
 """De-identifies images before they are stored."""
 
+from collections.abc import Sequence
 from functools import cached_property, partial
 from uuid import UUID
 
 from shared.cases.decoder_pool import DecoderPool
+from shared.imaging import Box
 from shared.imaging.deidentify import CleanedFile
 from shared.imaging.sandbox.bounds import Bounds
 from shared.imaging.sandbox.pool import SandboxPool
@@ -34,10 +36,22 @@ class Deidentifier:
         place = partial(self._decoder_pool.place, hospital_id)
         return self._sandbox.clean(data, self._key, place=place)
 
-    def clean_and_blank_text(self, data: bytes, hospital_id: UUID) -> CleanedFile:
-        """Clean an image, and paint over the text beside its tissue."""
+    def clean_and_paint(
+        self,
+        data: bytes,
+        hospital_id: UUID,
+        *,
+        blanks_text: bool = True,
+        covers: Sequence[Box] = (),
+    ) -> CleanedFile:
+        """Clean an image, and blacken the text beside its tissue and the `covers`.
+
+        Also raises CoversInvalid, CoverFailed.
+        """
         with self._decoder_pool.place(hospital_id):
-            return self._sandbox.clean_and_blank_text(data, self._key)
+            return self._sandbox.clean_and_paint(
+                data, self._key, blanks_text=blanks_text, covers=covers
+            )
 
     def clean_mask(self, data: bytes, width: int, height: int) -> CleanedFile:
         """Clean a mask in a process of the decoder pool, which does not end after it."""

@@ -1,12 +1,13 @@
 """Cleans and stores images: those of cases and those of kept previews in the same way."""
 
+from collections.abc import Sequence
 from io import BytesIO
 from uuid import UUID
 
 from shared.cases.decoder_pool import DecoderPool
 from shared.cases.deidentification import Deidentifier
 from shared.domain.burnt_in_text import TextPolicy
-from shared.imaging import Header, ImageFormat, inspect
+from shared.imaging import Box, Header, ImageFormat, inspect
 from shared.imaging.deidentify import CleanedFile
 from shared.imaging.sandbox.checked import CheckedImage
 from shared.ledger import HospitalSession
@@ -33,12 +34,14 @@ class ImageIntake:
         frame: int | None,
         hospital_id: UUID,
         text_policy: TextPolicy,
+        covers: Sequence[Box] = (),
     ) -> CleanedFile:
         """Clean an image, and check that its frame can be read.
 
-        The original image is discarded after the request. Text beside the tissue is painted over
-        if the hospital wishes it; a loop is always searched, because each frame may have its own.
-        Raises InputError, DecodersBusy, Unavailable.
+        The original image is discarded after the request. The sender's `covers` are blackened in
+        every frame. Text beside the tissue is painted over if the hospital wishes it; a loop is
+        always searched, because each frame may have its own. Raises InputError, DecodersBusy,
+        Unavailable.
         """
         cleaned = self._deidentifier.clean(original, hospital_id)
         blanks_text = text_policy is TextPolicy.BLANK
@@ -46,8 +49,11 @@ class ImageIntake:
             cleaned, frame, hospital_id, find_text=blanks_text
         )
         is_loop = header.format is ImageFormat.DICOM and header.frames > 1
-        if blanks_text and (checked.has_text_beside_tissue or is_loop):
-            cleaned = self._deidentifier.clean_and_blank_text(original, hospital_id)
+        finds_text = blanks_text and (checked.has_text_beside_tissue or is_loop)
+        if finds_text or covers:
+            cleaned = self._deidentifier.clean_and_paint(
+                original, hospital_id, blanks_text=finds_text, covers=covers
+            )
             self._check_readable(cleaned, frame, hospital_id, find_text=False)
         return cleaned
 

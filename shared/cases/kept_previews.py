@@ -91,6 +91,14 @@ class KeptPreviews:
         )
         return session.previews.keep(preview, self._limits.duration)
 
+    def keep_again(
+        self, session: HospitalSession, preview_id: UUID, preview: NewPreview
+    ) -> KeptPreview:
+        """Keep a preview, whose object is held, in place of an earlier one that is erased."""
+        kept = session.previews.keep(preview, self._limits.duration)
+        session.previews.erase(preview_id)
+        return kept
+
     def take(
         self, session: HospitalSession, preview_id: UUID, text_policy: TextPolicy
     ) -> NewPreview:

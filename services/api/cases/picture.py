@@ -1,6 +1,6 @@
 """Serves the image of a case as the model processes it: cleaned, upright, grey."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from io import BytesIO
 from uuid import UUID
 
@@ -90,19 +90,37 @@ def case_png_response(
     return Response(png, media_type="image/png", headers=headers)
 
 
+@dataclass(frozen=True)
+class Calibration:
+    """Millimetres per row and per column, and the area of the picture in which they hold."""
+
+    row_mm: float
+    column_mm: float
+    area: Box
+
+
+def calibration_of(image: UltrasoundImage, area: Box | None) -> Calibration | None:
+    """Return the scale of an area, by default of the whole picture; None without calibration."""
+    height, width = image.pixels.shape
+    measured = area or Box(x=0, y=0, width=width, height=height)
+    spacing = image.spacing_at(measured)
+    if spacing is None:
+        return None
+    row_mm, column_mm = spacing
+    return Calibration(row_mm=row_mm, column_mm=column_mm, area=measured)
+
+
 def calibration_text(image: UltrasoundImage, case: Case) -> str | None:
     """Return mm per row, mm per column, and x, y, width and height of the area where they hold.
 
     The area is that of the case's ROI, or the largest B-mode area. None without calibration.
     """
-    height, width = image.pixels.shape
-    whole = Box(x=0, y=0, width=width, height=height)
-    area = _area(image, case) or whole
-    spacing = image.spacing_at(area)
-    if spacing is None:
+    scale = calibration_of(image, _area(image, case))
+    if scale is None:
         return None
-    row_mm, column_mm = spacing
-    return f"{row_mm:.9g} {column_mm:.9g} {area.x} {area.y} {area.width} {area.height}"
+    area = scale.area
+    lengths = f"{scale.row_mm:.9g} {scale.column_mm:.9g}"
+    return f"{lengths} {area.x} {area.y} {area.width} {area.height}"
 
 
 def _area(image: UltrasoundImage, case: Case) -> Box | None:

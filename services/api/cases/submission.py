@@ -16,9 +16,12 @@ from shared.domain.typed_sizes import MAX_MM
 from shared.errors import InputError
 from shared.guidelines import DESCRIPTORS_EXAMPLE, parse_descriptors
 from shared.imaging import Roi
+from shared.imaging.deidentify import parse_covers
 
 MAX_DESCRIPTORS_LENGTH = 2000
 """Characters; a complete set of descriptors has about 200."""
+MAX_COVERS_LENGTH = 2000
+"""Characters; a box has about 25."""
 
 ImageFile = Annotated[
     UploadFile | None,
@@ -30,7 +33,7 @@ PreviewField = Annotated[
     UUID | None,
     Form(
         description="Id of a kept preview, in place of `image`: its image, frame and source are "
-        "those of the case. Send no `image`, `frame`, `source` or `roi_space` with it. A preview "
+        "those of the case. Send no `image`, `frame`, `source`, `roi_space` or `covers` with it. A preview "
         "that is there no longer is answered with 404 `preview-not-kept`."
     ),
 ]
@@ -93,6 +96,16 @@ DescriptorsField = Annotated[
         examples=[json.dumps(DESCRIPTORS_EXAMPLE)],
     ),
 ]
+CoversField = Annotated[
+    str | None,
+    Form(
+        max_length=MAX_COVERS_LENGTH,
+        description="Areas to blacken before the image is stored, such as burnt-in text: boxes of "
+        "x, y, width and height in pixels of the upright image. In a loop they are blackened in "
+        "every frame.",
+        examples=["[[0, 0, 300, 32]]"],
+    ),
+]
 
 
 class PreviewFieldsUnusable(InputError):
@@ -115,6 +128,7 @@ def submission(
     source: SourceField = ImageSource.FILE,
     batch: BatchField = None,
     descriptors: DescriptorsField = None,
+    covers: CoversField = None,
 ) -> Submission:
     if preview is not None:
         own_fields = {
@@ -122,10 +136,11 @@ def submission(
             "frame": frame is not None,
             "source": source is not ImageSource.FILE,
             "roi_space": roi_space is not RoiSpace.UPRIGHT,
+            "covers": covers is not None,
         }
         _refuse_own_fields(own_fields)
     return Submission(
-        image=preview or _uploaded(image),
+        image=preview or uploaded_image(image),
         size_mm=size_mm,
         roi=Roi.parse(roi) if roi else None,
         roi_space=roi_space,
@@ -135,6 +150,7 @@ def submission(
         source=source,
         batch=batch,
         descriptors=parse_descriptors(descriptors) if descriptors else None,
+        covers=parse_covers(covers) if covers else (),
     )
 
 
@@ -145,7 +161,7 @@ def _refuse_own_fields(is_sent: dict[str, bool]) -> None:
             raise PreviewFieldsUnusable(field=f"`{field}`")
 
 
-def _uploaded(image: UploadFile | None) -> BinaryIO:
+def uploaded_image(image: UploadFile | None) -> BinaryIO:
     """Raises RequestValidationError naming the field."""
     if image is None:
         location = ("body", "image")

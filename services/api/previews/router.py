@@ -8,6 +8,11 @@ from uuid import UUID
 
 from fastapi import APIRouter, Depends, File, Form, Query, Response, UploadFile
 
+from services.api.cases.submission import (
+    CoversField,
+    PreviewFieldsUnusable,
+    uploaded_image,
+)
 from services.api.dependencies import (
     DependenciesDep,
     HospitalSessionDep,
@@ -27,6 +32,7 @@ from services.api.previews.service import PreviewRequest, create_preview
 from services.api.route_pools import RoutePool, hold_place
 from services.api.strict_requests import StrictRoute
 from shared.imaging import parse_prompt
+from shared.imaging.deidentify import parse_covers
 from shared.ledger import HospitalSession
 
 router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["previews"])
@@ -34,8 +40,20 @@ router = APIRouter(route_class=StrictRoute, prefix="/v1", tags=["previews"])
 
 def preview_request(
     image: Annotated[
-        UploadFile, File(description="PNG, JPEG, BMP, TIFF, WebP, HEIC or DICOM.")
-    ],
+        UploadFile | None,
+        File(
+            description="PNG, JPEG, BMP, TIFF, WebP, HEIC or DICOM. Needed unless `preview` is "
+            "given."
+        ),
+    ] = None,
+    preview: Annotated[
+        UUID | None,
+        Form(
+            description="Id of a kept preview, in place of `image`, to see another frame of it or "
+            "to blacken areas. With `keep` it is replaced: the answer has a new id, and the old "
+            "one is erased."
+        ),
+    ] = None,
     frame: Annotated[
         int | None,
         Form(
@@ -66,9 +84,17 @@ def preview_request(
             "not the photo."
         ),
     ] = False,
+    covers: CoversField = None,
 ) -> PreviewRequest:
+    if preview is not None and (image is not None or photo):
+        raise PreviewFieldsUnusable(field="`image`, `photo`")
     return PreviewRequest(
-        image=image.file, frame=frame, is_photo=photo, corners=corners, keep=keep
+        image=preview or uploaded_image(image),
+        frame=frame,
+        is_photo=photo,
+        corners=corners,
+        keep=keep,
+        covers=parse_covers(covers) if covers else (),
     )
 
 

@@ -47,6 +47,16 @@ class PhotoView(BaseModel):
     height: int
 
 
+class CalibrationView(BaseModel):
+    """The scale of an area of the image."""
+
+    row_mm: float
+    column_mm: float
+    box: tuple[int, int, int, int] = Field(
+        description="x, y, width and height in pixels of the preview."
+    )
+
+
 class PreviewImage(BaseModel):
     media_type: Literal["image/png"] = "image/png"
     base64: str
@@ -83,6 +93,9 @@ class PreviewView(BaseModel):
     size_from: Literal["calipers"] | None
     spacing_mm: Point | None = Field(
         description="Millimetres between rows and between columns."
+    )
+    calibration: CalibrationView | None = Field(
+        description="Where lengths can be measured; null without a scale."
     )
     warnings: list[Finding]
     photo: PhotoView | None

@@ -3,15 +3,19 @@ calipers, and keeps it for a short time if its sender asks for that.
 """
 
 from base64 import b64encode
-from dataclasses import dataclass, replace
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import astuple, dataclass, replace
 from io import BytesIO
 from typing import BinaryIO
 from uuid import UUID
 
 import cv2
 
+from services.api.cases.picture import calibration_of
 from services.api.dependencies import Dependencies
 from services.api.previews.schemas import (
+    CalibrationView,
     PhotoView,
     Point,
     PreviewImage,
@@ -32,7 +36,12 @@ from shared.imaging import (
     roi_from_marks,
 )
 from shared.imaging.calipers import caliper_mm, end_marks
-from shared.imaging.deidentify import CleanedFile, blank_text, burnt_in_text
+from shared.imaging.deidentify import (
+    CleanedFile,
+    blank_text,
+    burnt_in_text,
+    cover,
+)
 from shared.imaging.image import Box
 from shared.imaging.regions.crop import ROI_FROM_CALIPERS
 from shared.ledger import HospitalSession
@@ -41,13 +50,17 @@ from shared.ledger.previews.repository import KeptPreview
 
 @dataclass(frozen=True)
 class PreviewRequest:
-    """An uploaded image, and how to preview it."""
+    """An uploaded image or the id of a kept preview, and how to preview it.
 
-    image: BinaryIO
+    `covers` are areas of the preview that are blackened, in the stored image too.
+    """
+
+    image: BinaryIO | UUID
     frame: int | None = None
     is_photo: bool = False
     corners: str | None = None
     keep: bool = False
+    covers: tuple[Box, ...] = ()
 
 
 def create_preview(
@@ -55,15 +68,19 @@ def create_preview(
 ) -> PreviewView:
     """Return the preview of an image. Nothing is stored, unless the image is to be kept.
 
-    The transaction ends before the image is decoded; another one keeps the image.
+    The transaction ends before the image is decoded; another one keeps the image. Raises
+    InputError, PreviewNotKept, PreviewsFull.
     """
     text_policy = session.text_policies.read()
+    if isinstance(request.image, UUID):
+        return _preview_again(
+            dependencies, session, request, request.image, text_policy
+        )
     if request.keep:
         dependencies.kept_previews.check_room(session)
     session.transaction.commit()
-    upload = _read_upload(request, dependencies.settings.max_upload_bytes)
-    header = upload.header
-    cleaner = _Cleaner(dependencies, session.hospital_id, text_policy, request.keep)
+    upload = _read_upload(request.image, request, dependencies)
+    cleaner = _Cleaner(dependencies, session.hospital_id, text_policy, request)
     cleaned = cleaner.clean(upload)
     image = dependencies.decoder_pool.decode(
         cleaned.data, request.frame, session.hospital_id
@@ -73,53 +90,143 @@ def create_preview(
     photo: PhotoView | None = None
     if request.is_photo:
         image, photo = _rectified(image, request.corners)
+    image = cover(image, request.covers)
     stored_preview: KeptPreview | None = None
     if request.keep and request.is_photo:
         stored_preview = _keep_picture(dependencies, session, cleaner, image)
     elif request.keep:
         stored_preview = dependencies.kept_previews.keep(
             session,
-            header=header,
+            header=upload.header,
             cleaned=cleaned,
             frame=request.frame,
             source=ImageSource.FILE,
             text_policy=text_policy,
         )
+    findings = _findings(cleaned.findings, image, text_policy)
+    shown = _Shown(image, upload.header, request.frame, findings, photo)
+    return _view(shown, stored_preview)
+
+
+def _preview_again(
+    dependencies: Dependencies,
+    session: HospitalSession,
+    request: PreviewRequest,
+    preview_id: UUID,
+    text_policy: TextPolicy,
+) -> PreviewView:
+    """Preview another frame of a kept preview, or blacken areas of it.
+
+    If it is to be kept, the new preview takes the place of the old one.
+    """
+    kept = dependencies.kept_previews.take(session, preview_id, text_policy)
+    session.transaction.commit()
+    data = dependencies.objects.get(kept.image_sha256)
+    header = inspect(BytesIO(data))
+    header.frame_index(request.frame)
+    cleaned = CleanedFile(
+        data=data,
+        removed=Counter(kept.removed),
+        findings=tuple(map(Finding.from_json, kept.findings)),
+    )
+    if request.covers:
+        cleaned = _covered(dependencies, session, request, header, cleaned)
+    image = dependencies.decoder_pool.decode(
+        cleaned.data, request.frame, session.hospital_id
+    )
+    stored_preview: KeptPreview | None = None
+    if request.keep:
+        stored = dependencies.intake.store(header, cleaned)
+        dependencies.intake.hold(session, stored, cleaned)
+        new = replace(
+            kept, **vars(replace(stored, device=kept.device)), frame=request.frame
+        )
+        stored_preview = dependencies.kept_previews.keep_again(session, preview_id, new)
+    findings = _findings(cleaned.findings, image, text_policy)
+    return _view(_Shown(image, header, request.frame, findings, None), stored_preview)
+
+
+def _covered(
+    dependencies: Dependencies,
+    session: HospitalSession,
+    request: PreviewRequest,
+    header: Header,
+    cleaned: CleanedFile,
+) -> CleanedFile:
+    """Blacken areas of a cleaned file; what was found before is found still."""
+    covered = dependencies.intake.clean(
+        header=header,
+        original=cleaned.data,
+        frame=request.frame,
+        hospital_id=session.hospital_id,
+        text_policy=TextPolicy.OFF,
+        covers=request.covers,
+    )
+    known = {finding.code for finding in cleaned.findings}
+    new = (finding for finding in covered.findings if finding.code not in known)
+    return CleanedFile(
+        data=covered.data,
+        removed=cleaned.removed + covered.removed,
+        findings=(*cleaned.findings, *new),
+    )
+
+
+@dataclass(frozen=True)
+class _Shown:
+    """A decoded image as it is shown; `frame` is the one that was asked for."""
+
+    image: UltrasoundImage
+    header: Header
+    frame: int | None
+    findings: list[Finding]
+    photo: PhotoView | None
+
+
+def _view(shown: _Shown, stored_preview: KeptPreview | None) -> PreviewView:
+    image = shown.image
     height, width = image.pixels.shape
     calipers = _calipers(image)
+    findings = shown.findings
+    if calipers.roi is not None:
+        findings = [*findings, ROI_FROM_CALIPERS]
     return PreviewView(
         id=stored_preview.id if stored_preview else None,
         expires_at=stored_preview.expires_at if stored_preview else None,
         links=_links(stored_preview),
-        format=header.format,
+        format=shown.header.format,
         width=width,
         height=height,
-        frames=header.frames,
-        frame=header.frame_index(request.frame) + 1,
+        frames=shown.header.frames,
+        frame=shown.header.frame_index(shown.frame) + 1,
         roi=calipers.roi,
         roi_from="calipers" if calipers.roi else None,
         calipers=calipers.ends,
         size_mm=calipers.size_mm,
         size_from="calipers" if calipers.size_mm else None,
         spacing_mm=image.spacing_mm,
-        warnings=_findings(cleaned, image, calipers, text_policy),
-        photo=photo,
+        calibration=_calibration(image),
+        warnings=findings,
+        photo=shown.photo,
         preview=PreviewImage(base64=b64encode(_png(image)).decode()),
     )
 
 
 def _findings(
-    cleaned: CleanedFile,
-    image: UltrasoundImage,
-    calipers: "Calipers",
-    text_policy: TextPolicy,
+    of_cleaning: Sequence[Finding], image: UltrasoundImage, text_policy: TextPolicy
 ) -> list[Finding]:
-    findings = [*cleaned.findings, *image.findings]
+    findings = [*of_cleaning, *image.findings]
     if text_policy is not TextPolicy.OFF:
         findings.extend(burnt_in_text(image))
-    if calipers.roi is not None:
-        findings.append(ROI_FROM_CALIPERS)
     return findings
+
+
+def _calibration(image: UltrasoundImage) -> CalibrationView | None:
+    scale = calibration_of(image, image.region)
+    if scale is None:
+        return None
+    return CalibrationView(
+        row_mm=scale.row_mm, column_mm=scale.column_mm, box=astuple(scale.area)
+    )
 
 
 def _links(preview: KeptPreview | None) -> dict[str, str]:
@@ -144,21 +251,27 @@ class _Cleaner:
     dependencies: Dependencies
     hospital_id: UUID
     text_policy: TextPolicy
-    keep: bool
+    request: PreviewRequest
 
     def clean(self, upload: _Upload) -> CleanedFile:
-        """Text is painted over in the file only where the file is kept; a preview without that
-        shows its picture without text.
+        """Text and covered areas are painted over in the file only where the file is kept; a
+        preview without that shows its picture without them. Areas of a photo are covered in the
+        picture that is rectified from it.
         """
-        if self.keep and self.text_policy is TextPolicy.BLANK:
-            return self.dependencies.intake.clean(
-                header=upload.header,
-                original=upload.original,
-                frame=upload.frame,
-                hospital_id=self.hospital_id,
-                text_policy=self.text_policy,
+        covers = () if self.request.is_photo else self.request.covers
+        paints = covers or self.text_policy is TextPolicy.BLANK
+        if not self.request.keep or not paints:
+            return self.dependencies.deidentifier.clean(
+                upload.original, self.hospital_id
             )
-        return self.dependencies.deidentifier.clean(upload.original, self.hospital_id)
+        return self.dependencies.intake.clean(
+            header=upload.header,
+            original=upload.original,
+            frame=upload.frame,
+            hospital_id=self.hospital_id,
+            text_policy=self.text_policy,
+            covers=covers,
+        )
 
 
 def _keep_picture(
@@ -180,11 +293,13 @@ def _keep_picture(
     )
 
 
-def _read_upload(request: PreviewRequest, limit: int) -> _Upload:
+def _read_upload(
+    image: BinaryIO, request: PreviewRequest, dependencies: Dependencies
+) -> _Upload:
     """Raises InputError, TooLarge."""
-    header = inspect(request.image)
+    header = inspect(image)
     header.frame_index(request.frame)
-    original = _read(request.image, limit)
+    original = _read(image, dependencies.settings.max_upload_bytes)
     return _Upload(header=header, original=original, frame=request.frame)
 
 

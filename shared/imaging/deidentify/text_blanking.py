@@ -1,4 +1,4 @@
-"""Paints over the text beside the tissue, where a hospital wishes it."""
+"""Paints over the text beside the tissue, where a hospital wishes it, and what a sender covers."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -13,6 +13,12 @@ from shared.domain.results.findings import Finding
 from shared.imaging.decode import decode
 from shared.imaging.deidentify.cleaned import CleanedFile
 from shared.imaging.deidentify.cleaning import clean
+from shared.imaging.deidentify.covers import (
+    AREA_COVERED,
+    COVERED,
+    CoverFailed,
+    check_inside,
+)
 from shared.imaging.deidentify.dicom.file import clean_dicom
 from shared.imaging.deidentify.text import TextLine, find_text_lines
 from shared.imaging.deidentify.tissue import (
@@ -66,24 +72,49 @@ def blank_text(image: UltrasoundImage) -> UltrasoundImage:
     )
 
 
-def clean_and_blank_text(
-    data: bytes, key: bytes, limits: Limits | None = None
-) -> CleanedFile:
-    """Clean a file like `clean`, and paint over the text beside the tissue.
+def cover(image: UltrasoundImage, covers: Sequence[Box]) -> UltrasoundImage:
+    """Return a decoded image with areas blackened. Raises CoversInvalid."""
+    if not covers:
+        return image
+    height, width = image.pixels.shape
+    check_inside(covers, width, height)
+    return replace(image, pixels=_painted(image.pixels, covers))
 
-    Without such text the result is that of `clean`. A raster file with such text becomes a PNG of
-    the upright grey picture that SERA reads. The frames of a DICOM file are painted with its own
-    black and coded without loss. If a frame that was searched then shows text still, or anything
-    else changed, the result is that of `clean`, with a finding.
+
+def clean_and_paint(
+    data: bytes,
+    key: bytes,
+    limits: Limits | None = None,
+    *,
+    blanks_text: bool = True,
+    covers: Sequence[Box] = (),
+) -> CleanedFile:
+    """Clean a file like `clean`, and blacken the text beside the tissue and the `covers`.
+
+    Without either the result is that of `clean`. A raster file that is painted becomes a PNG of
+    the upright grey picture that SERA reads. The frames of a DICOM file are painted, all of them,
+    with its own black and coded without loss. If a frame that was searched then shows text still,
+    or anything else changed, the result is that of `clean`, with a finding.
+
+    Parameters
+    ----------
+    blanks_text : whether text is looked for
+    covers : areas in pixels of the upright image
 
     Raises
     ------
-    The errors of `clean` and `decode`.
+    The errors of `clean` and `decode`, CoversInvalid, and
+    CoverFailed
+        if the file with covers would have changed elsewhere.
     """
     limits = limits or Limits()
     cleaned = clean(data, key, limits)
     header = inspect(BytesIO(cleaned.data), limits)
-    boxes = _boxes_beside_tissue(_frames(cleaned.data, header, limits))
+    check_inside(covers, header.width, header.height)
+    lines: list[Box] = []
+    if blanks_text:
+        lines = _boxes_beside_tissue(_frames(cleaned.data, header, limits))
+    boxes = [*lines, *covers]
     if not boxes:
         return cleaned
     if header.format is ImageFormat.DICOM:
@@ -96,13 +127,18 @@ def clean_and_blank_text(
         _is_painted(original.pixels, painted.pixels, boxes)
         for original, painted in zip(frames_before, frames_after, strict=True)
     )
+    if not is_painted and covers:
+        raise CoverFailed
     if not is_painted:
-        findings = (*cleaned.findings, text_not_blanked(len(boxes)))
+        findings = (*cleaned.findings, text_not_blanked(len(lines)))
         return replace(cleaned, findings=findings)
+    text_findings = [text_blanked(len(lines))] if lines else []
+    cover_findings = [COVERED] if covers else []
+    painted = Counter({BURNT_IN_TEXT: len(lines), AREA_COVERED: len(covers)})
     return CleanedFile(
         data=blanked.data,
-        removed=blanked.removed + Counter({BURNT_IN_TEXT: len(boxes)}),
-        findings=(*blanked.findings, text_blanked(len(boxes))),
+        removed=blanked.removed + painted,
+        findings=(*blanked.findings, *text_findings, *cover_findings),
     )
 
 

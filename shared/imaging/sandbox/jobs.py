@@ -1,7 +1,7 @@
 """The jobs of a sandbox process: decode or check an image, or de-identify a file or a mask."""
 
-from collections.abc import Callable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, astuple, dataclass
 from functools import partial
 from typing import Generic, TypeVar
 
@@ -9,12 +9,11 @@ from shared.errors import InputError
 from shared.imaging.decode import decode
 from shared.imaging.deidentify import (
     CleanedFile,
-    clean,
-    clean_and_blank_text,
+    clean_and_paint,
     clean_mask,
 )
 from shared.imaging.deidentify.text_blanking import has_text_beside_tissue
-from shared.imaging.image import UltrasoundImage
+from shared.imaging.image import Box, UltrasoundImage
 from shared.imaging.limits import Limits
 from shared.imaging.sandbox.checked import CheckedImage
 from shared.imaging.sandbox.wire import (
@@ -82,23 +81,32 @@ def check_job(
 
 
 def clean_job(
-    data: bytes, key: bytes, limits: Limits, blank_text: bool = False
+    data: bytes,
+    key: bytes,
+    limits: Limits,
+    *,
+    blanks_text: bool = False,
+    covers: Sequence[Box] = (),
 ) -> Job[CleanedFile]:
-    """Return a job that runs `shared.imaging.deidentify.clean`.
+    """Return a job that runs `shared.imaging.deidentify.clean_and_paint`.
 
-    With `blank_text` it runs `clean_and_blank_text`, whose result may have another format.
+    What is painted may become a PNG.
     """
     return Job(
         request={
             "job": CLEAN,
             "limits": asdict(limits),
             "key": key.hex(),
-            "blank_text": blank_text,
+            "blanks_text": blanks_text,
+            "covers": [astuple(box) for box in covers],
         },
         data=data,
         max_result_bytes=(limits.max_inflated_mib << 20) + len(data),
         read_result=partial(
-            read_cleaned, original=data, limits=limits, may_be_png=blank_text
+            read_cleaned,
+            original=data,
+            limits=limits,
+            may_be_png=blanks_text or bool(covers),
         ),
         reusable=False,
     )
@@ -132,8 +140,13 @@ def do_job(request: Head, data: bytes) -> tuple[Head, bytes | memoryview]:
     try:
         if request["job"] == CLEAN:
             key = bytes.fromhex(request["key"])
-            clean_file = clean_and_blank_text if request["blank_text"] else clean
-            return cleaned_message(clean_file(data, key, limits))
+            covers = [Box(*box) for box in request["covers"]]
+            blanks_text = request["blanks_text"]
+            return cleaned_message(
+                clean_and_paint(
+                    data, key, limits, blanks_text=blanks_text, covers=covers
+                )
+            )
         if request["job"] == CLEAN_MASK:
             width, height = request["width"], request["height"]
             return cleaned_message(clean_mask(data, width, height, limits))

@@ -4,7 +4,7 @@ A process that dies, hangs or exceeds its memory is replaced while the others co
 """
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
 from functools import partial
@@ -16,7 +16,7 @@ from shared.errors import InputError, Unavailable
 from shared.imaging.deidentify import CleanedFile, clean
 from shared.imaging.errors import ImageDecoderFailed, ImageUnreadable
 from shared.imaging.file_type import sniff
-from shared.imaging.image import UltrasoundImage
+from shared.imaging.image import Box, UltrasoundImage
 from shared.imaging.limits import Limits
 from shared.imaging.sandbox.bounds import Bounds
 from shared.imaging.sandbox.checked import CheckedImage
@@ -189,12 +189,22 @@ class SandboxPool:
         decoding_clean = partial(self._clean_in_process, place)
         return clean(data, key, self._bounds.limits, decoding_clean=decoding_clean)
 
-    def clean_and_blank_text(self, data: bytes, key: bytes) -> CleanedFile:
-        """Run `shared.imaging.deidentify.clean_and_blank_text` in a sandbox process.
+    def clean_and_paint(
+        self,
+        data: bytes,
+        key: bytes,
+        *,
+        blanks_text: bool = True,
+        covers: Sequence[Box] = (),
+    ) -> CleanedFile:
+        """Run `shared.imaging.deidentify.clean_and_paint` in a sandbox process.
 
-        Raises the errors of `clean`.
+        Raises its errors and those of `clean`.
         """
-        return self._clean(clean_job(data, key, self._bounds.limits, blank_text=True))
+        limits = self._bounds.limits
+        return self._clean(
+            clean_job(data, key, limits, blanks_text=blanks_text, covers=covers)
+        )
 
     def _decode(self, job: Job[Result]) -> Result:
         try:

@@ -13,6 +13,7 @@ import numpy as np
 from shared.domain.results.findings import Finding
 from shared.errors import InputError, SeraError
 from shared.imaging.deidentify import CleanedFile
+from shared.imaging.deidentify.covers import CoverFailed, CoversInvalid
 from shared.imaging.deidentify.formats.png import clean_png
 from shared.imaging.deidentify.formats.recoded import RECODED_FORMATS
 from shared.imaging.errors import (
@@ -39,6 +40,8 @@ from shared.sandbox.channel import Head
 REFUSALS: dict[str, type[InputError]] = {
     refusal.code: refusal
     for refusal in (
+        CoverFailed,
+        CoversInvalid,
         EmptyImage,
         FrameMissing,
         ImageDecoderFailed,
@@ -53,7 +56,7 @@ REFUSALS: dict[str, type[InputError]] = {
         UnsupportedImage,
     )
 }
-"""All errors that `decode`, `clean` and `clean_mask` may raise."""
+"""All errors that `decode`, `clean_and_paint` and `clean_mask` may raise."""
 MAX_TEXT_LENGTH = 400
 MAX_FINDINGS = 16
 MAX_FACTS = 16

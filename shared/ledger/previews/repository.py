@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import datetime, timedelta
 from uuid import UUID
 
-from sqlalchemy import Select, case, func, select
+from sqlalchemy import Select, case, delete, func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from shared.domain.jobs import Reason
@@ -105,6 +105,13 @@ class Previews(HospitalRepository):
         self._session.add(row)
         self._session.flush()
         return KeptPreview(id=row.id, expires_at=row.expires_at)
+
+    def erase(self, preview_id: UUID) -> None:
+        """Erase a preview of the hospital with its outlines; its object counts as released."""
+        statement = delete(PreviewRow).where(
+            PreviewRow.id == preview_id, PreviewRow.hospital_id == self._hospital
+        )
+        self._session.execute(statement)
 
     def is_kept(self, preview_id: UUID) -> bool:
         """Whether the hospital has this preview and it has not expired."""

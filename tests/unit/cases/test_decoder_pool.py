@@ -61,11 +61,11 @@ def test_cleaning_in_a_process_takes_the_place_of_its_hospital(pool, deidentifie
         with pytest.raises(DecodersBusy):
             deidentifier.clean(MASKED_DICOM, NORTH)
         with pytest.raises(DecodersBusy):
-            deidentifier.clean_and_blank_text(png(1), NORTH)
+            deidentifier.clean_and_paint(png(1), NORTH)
         assert deidentifier.clean(png(1), NORTH).data
         assert deidentifier.clean(MASKED_DICOM, SOUTH).removed
     assert deidentifier.clean(MASKED_DICOM, NORTH).removed
-    assert deidentifier.clean_and_blank_text(png(1), NORTH).data
+    assert deidentifier.clean_and_paint(png(1), NORTH).data
 
 
 def test_a_mask_is_cleaned_in_a_process_and_waits_for_its_place(pool, deidentifier):
@@ -104,6 +104,6 @@ def test_many_threads_of_a_batch_wait_and_are_not_refused(pool):
 
 def test_a_place_is_free_again_after_a_refused_file(pool, deidentifier):
     with pytest.raises(UnsupportedImage):
-        deidentifier.clean_and_blank_text(b"no image", NORTH)
+        deidentifier.clean_and_paint(b"no image", NORTH)
     with pool.place(NORTH):
         pass

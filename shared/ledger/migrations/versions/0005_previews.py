@@ -89,7 +89,7 @@ ACCESS = """
     CREATE POLICY hospital_all ON previews FOR ALL TO sera_hospital
         USING (hospital_id = NULLIF(current_setting('sera.hospital', true), '')::uuid)
         WITH CHECK (hospital_id = NULLIF(current_setting('sera.hospital', true), '')::uuid);
-    GRANT SELECT, INSERT ON previews TO sera_hospital;
+    GRANT SELECT, INSERT, DELETE ON previews TO sera_hospital;
     REVOKE UPDATE ON previews FROM sera_house;
 
     ALTER TABLE preview_outlines ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;

@@ -13,7 +13,7 @@ from shared.imaging.deidentify import (
     blank_text,
     burnt_in_text,
     clean,
-    clean_and_blank_text,
+    clean_and_paint,
 )
 from shared.imaging.deidentify.text import find_text_lines
 from shared.imaging.deidentify.tissue import tissue_mask
@@ -54,7 +54,7 @@ def test_text_beside_the_tissue_of_a_raster_file_is_painted_over(kind, backgroun
     pixels = screen(background=background)
     stream = BytesIO()
     Image.fromarray(pixels).save(stream, kind)
-    cleaned = clean_and_blank_text(stream.getvalue(), KEY)
+    cleaned = clean_and_paint(stream.getvalue(), KEY)
     check_blanked(cleaned.data, pixels)
     assert inspect(BytesIO(cleaned.data)).format is ImageFormat.PNG
     assert findings(cleaned) == [BLANKED]
@@ -67,7 +67,7 @@ def test_a_turned_photo_becomes_an_upright_picture():
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.fromarray(np.rot90(pixels).copy()).save(stream, "PNG", exif=exif)
-    check_blanked(clean_and_blank_text(stream.getvalue(), KEY).data, pixels)
+    check_blanked(clean_and_paint(stream.getvalue(), KEY).data, pixels)
 
 
 @pytest.mark.parametrize("syntax", [None, JPEG2000Lossless, RLELossless])
@@ -78,7 +78,7 @@ def test_text_beside_the_tissue_of_a_dicom_file_is_painted_over(bits, syntax):
     original = decode(data).pixels
     if syntax is not None:
         data = compressed(data, syntax)
-    cleaned = clean_and_blank_text(data, KEY)
+    cleaned = clean_and_paint(data, KEY)
     check_blanked(cleaned.data, original)
     assert findings(cleaned) == [BLANKED]
     assert cleaned.removed["PatientName"] == 1
@@ -86,21 +86,21 @@ def test_text_beside_the_tissue_of_a_dicom_file_is_painted_over(bits, syntax):
 
 def test_the_black_of_an_inverted_dicom_file_is_its_own():
     data = dicom_file(255 - screen(), PhotometricInterpretation="MONOCHROME1")
-    check_blanked(clean_and_blank_text(data, KEY).data, decode(data).pixels)
+    check_blanked(clean_and_paint(data, KEY).data, decode(data).pixels)
 
 
 def test_a_colour_dicom_file_stays_in_colour():
     pixels = np.repeat(screen()[..., None], 3, axis=2)
     pixels[100:120, 100:120] = (200, 30, 30)
     data = dicom_file(pixels)
-    cleaned = clean_and_blank_text(data, KEY)
+    cleaned = clean_and_paint(data, KEY)
     check_blanked(cleaned.data, decode(data).pixels)
     assert pydicom.dcmread(BytesIO(cleaned.data)).SamplesPerPixel == 3
 
 
 def test_text_of_any_frame_of_a_loop_is_painted_over_in_all():
     frames = np.stack([screen("DOE JANE"), screen(""), screen("")])
-    cleaned = clean_and_blank_text(dicom_file(frames, NumberOfFrames=3), KEY)
+    cleaned = clean_and_paint(dicom_file(frames, NumberOfFrames=3), KEY)
     for number, frame in enumerate(frames, start=1):
         pixels = decode(cleaned.data, frame=number).pixels
         assert find_text_lines(pixels[:BANNER_PX]) == ()
@@ -112,14 +112,14 @@ def test_text_that_covers_tissue_of_another_frame_stays():
     tissue = draw(5, size_px=340).pixels[:, :300]
     frames = np.stack([screen("DOE JANE"), tissue])
     data = dicom_file(frames, NumberOfFrames=2)
-    cleaned = clean_and_blank_text(data, KEY)
+    cleaned = clean_and_paint(data, KEY)
     assert cleaned.data == clean(data, KEY).data
 
 
 def test_a_file_without_text_beside_the_tissue_is_only_cleaned():
     for pixels in (draw(3, size_px=300).pixels, screen("")):
         data = encode(pixels)
-        cleaned = clean_and_blank_text(data, KEY)
+        cleaned = clean_and_paint(data, KEY)
         assert cleaned.data == clean(data, KEY).data
         assert cleaned.findings == ()
 
@@ -134,7 +134,7 @@ def test_text_whose_painting_would_change_the_tissue_stays_with_a_finding(frame_
     named -= 1
     frames = np.stack([named, *[plain] * (frame_count - 1)])
     data = dicom_file(frames, NumberOfFrames=frame_count, PixelRepresentation=1)
-    cleaned = clean_and_blank_text(data, KEY)
+    cleaned = clean_and_paint(data, KEY)
     assert cleaned.data == clean(data, KEY).data
     assert ("text-not-blanked", {"lines": 1}) in findings(cleaned)
     assert cleaned.removed["burnt-in-text"] == 0
@@ -142,14 +142,14 @@ def test_text_whose_painting_would_change_the_tissue_stays_with_a_finding(frame_
 
 def test_the_same_file_gives_the_same_result():
     data = dicom_file(screen())
-    first, second = (clean_and_blank_text(data, KEY) for _ in range(2))
+    first, second = (clean_and_paint(data, KEY) for _ in range(2))
     assert first.data == second.data
 
 
 def test_what_a_png_no_longer_shows_is_a_finding():
     pixels = np.repeat(screen()[..., None], 3, axis=2)
     pixels[60:200, 60:200] = (220, 30, 30)
-    cleaned = clean_and_blank_text(encode(pixels), KEY)
+    cleaned = clean_and_paint(encode(pixels), KEY)
     codes = [code for code, _ in findings(cleaned)]
     assert codes == ["colour-overlay", "text-blanked"]
 
@@ -158,7 +158,7 @@ def test_a_preview_shows_what_will_be_stored():
     pixels = screen()
     image = blank_text(UltrasoundImage(pixels, ImageFormat.PNG))
     assert (
-        image.pixels == decode(clean_and_blank_text(encode(pixels), KEY).data).pixels
+        image.pixels == decode(clean_and_paint(encode(pixels), KEY).data).pixels
     ).all()
     assert [finding.code for finding in image.findings] == ["text-blanked"]
     [finding] = burnt_in_text(image)
@@ -172,7 +172,7 @@ def test_letters_in_a_named_region_stay():
     item.RegionLocationMaxX1 = 299
     item.RegionLocationMaxY1 = 330
     data = dicom_file(screen(), SequenceOfUltrasoundRegions=[item])
-    assert clean_and_blank_text(data, KEY).findings == ()
+    assert clean_and_paint(data, KEY).findings == ()
 
 
 @pytest.mark.parametrize("gap_px", [0, 60])

@@ -20,7 +20,7 @@ from shared.imaging import (
     ImageUnreadable,
     Limits,
 )
-from shared.imaging.deidentify import clean, clean_and_blank_text, clean_mask
+from shared.imaging.deidentify import clean, clean_and_paint, clean_mask
 from shared.imaging.sandbox.bounds import Bounds
 from shared.imaging.sandbox.pool import SandboxPool
 from shared.phantoms import draw
@@ -95,8 +95,8 @@ def test_the_pool_cleans_a_file_as_clean_does(data, sandbox):
 def test_the_pool_paints_over_text_as_in_its_own_process(sandbox):
     pixels = np.vstack([np.zeros((40, 200), np.uint8), draw(3, size_px=200).pixels])
     cv2.putText(pixels, "DOE JANE", (6, 26), cv2.FONT_HERSHEY_SIMPLEX, 0.5, 200)
-    expected = clean_and_blank_text(encode(pixels), KEY)
-    cleaned = sandbox.clean_and_blank_text(encode(pixels), KEY)
+    expected = clean_and_paint(encode(pixels), KEY)
+    cleaned = sandbox.clean_and_paint(encode(pixels), KEY)
     assert is_same(cleaned, expected)
     assert cleaned.findings == expected.findings != ()
 
