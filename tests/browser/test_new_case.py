@@ -20,6 +20,7 @@ from tests.integration.api.test_previews import calibrated
 from tests.support.builders import Screen, dicom_file, encode, png
 from tests.support.phone_photos import photograph
 
+PICTURE = "#stage canvas"
 CASE = re.compile(r"/cases/([0-9a-f-]{36})$")
 TIMEOUT_MS = 60_000
 DESCRIPTORS = Descriptors(
@@ -40,7 +41,7 @@ def image(
 
 def choose(page: Page, **file: object) -> None:
     page.get_by_label("Choose file").set_input_files(image(**file))
-    expect(page.locator("#roi")).to_be_visible(timeout=TIMEOUT_MS)
+    expect(page.locator(PICTURE)).to_be_visible(timeout=TIMEOUT_MS)
 
 
 def case_of(page: Page, stage) -> dict[str, object]:
@@ -65,12 +66,20 @@ def case_of(page: Page, stage) -> dict[str, object]:
     return dict(zip(names, row, strict=True))
 
 
+def place(page: Page, x: float, y: float) -> tuple[float, float]:
+    """The place on the page of a point of a square image that is fitted into its viewer; x and y
+    are shares of its sides.
+    """
+    box = page.locator(PICTURE).bounding_box()
+    side = min(box["width"], box["height"])
+    left = box["x"] + (box["width"] - side) / 2
+    top = box["y"] + (box["height"] - side) / 2
+    return left + x * side, top + y * side
+
+
 def drag(page: Page, *points: tuple[float, float]) -> None:
-    """Drag over the picture; points are shares of its sides."""
-    box = page.locator("#roi").bounding_box()
-    positions = [
-        (box["x"] + x * box["width"], box["y"] + y * box["height"]) for x, y in points
-    ]
+    """Drag over a square image; points are shares of its sides."""
+    positions = [place(page, x, y) for x, y in points]
     page.mouse.move(*positions[0])
     page.mouse.down()
     for position in positions[1:]:
@@ -78,11 +87,8 @@ def drag(page: Page, *points: tuple[float, float]) -> None:
     page.mouse.up()
 
 
-def box_of(page: Page) -> list[int]:
-    return [
-        int(page.locator(f"#roi-{side}").input_value() or -1)
-        for side in ("x", "y", "width", "height")
-    ]
+def tool(page: Page, name: str) -> None:
+    page.locator(f"[data-tool={name}]").click()
 
 
 def test_a_size_in_cm_an_image_and_a_drawn_box_become_a_case(
@@ -92,38 +98,27 @@ def test_a_size_in_cm_an_image_and_a_drawn_box_become_a_case(
     page.get_by_label("Largest diameter").fill("1,45 cm")
     expect(page.locator("#size-said")).to_contain_text("14.5 mm")
     choose(page)
-    page.locator("#roi").scroll_into_view_if_needed()
     drag(page, (0.25, 0.25), (0.5, 0.5), (0.75, 0.75))
-    assert box_of(page) == pytest.approx([32, 32, 64, 64], abs=1)
     drag(page, (0.5, 0.5), (0.4, 0.5))
     drag(page, (0.65, 0.75), (0.8, 0.9))
-    box = box_of(page)
-    assert box == pytest.approx([19, 32, 83, 83], abs=2)
     page.get_by_label("Urgent").check()
     page.get_by_label("Your own number").fill("N-17")
-    screenshot(page, "new-case-desk", full=True)
-    page.locator("#describe summary").click()
-    for name, term in (
-        ("Composition", "mixed"),
-        ("Echogenicity", "isoechoic"),
-        ("Shape", "wider-than-tall"),
-    ):
-        page.get_by_label(name).select_option(term)
-    page.get_by_label("one side").check()
-    page.get_by_label("Punctate").check()
+    screenshot(page, "new-case-desk")
+    for chip in ("Mixed", "Iso", "Wider than tall", "Solid part eccentric", "Punctate"):
+        page.get_by_label(chip, exact=False).first.check()
+    counted = page.locator("#counted")
+    expect(counted).to_have_text("points: 5 · still missing: Margin")
     assert_accessible(page)
     page.get_by_role("button", name="Analyse").click()
     expect(page.locator("#status")).to_contain_text("lacks: Margin")
-    expect(page.get_by_label("Margin")).to_be_focused()
-    page.get_by_label("Margin").select_option("lobulated")
-    screenshot(page, "new-case-desk-described", full=True)
+    expect(page.get_by_label("Smooth")).to_be_focused()
+    page.get_by_label("Lobulated").check()
+    expect(counted).to_have_text("TR5 points: 7")
+    screenshot(page, "new-case-desk-described")
     page.get_by_role("button", name="Analyse").click()
     case = case_of(page, stage)
-    assert (case["size_mm"], case["roi"], case["source"]) == (
-        14.5,
-        {"box": box},
-        "file",
-    )
+    assert (case["size_mm"], case["source"]) == (14.5, "file")
+    assert case["roi"]["box"] == pytest.approx([19, 32, 83, 83], abs=2)
     assert (case["urgent"], case["external_id"]) == (True, "N-17")
     assert parse_descriptors(case["descriptors"]) == DESCRIPTORS
 
@@ -143,10 +138,13 @@ def test_on_a_phone_a_photo_of_the_screen_is_straightened_and_becomes_a_case(
     screenshot(page, "new-case-phone-corners")
     dialog.get_by_role("button", name="Straighten").click()
     dialog.get_by_role("button", name=re.compile("^Use")).click(timeout=TIMEOUT_MS)
-    expect(page.locator("#roi")).to_be_visible()
+    expect(page.locator(PICTURE)).to_be_visible()
+    assert_accessible(page)
+    screenshot(page, "new-case-phone-nodule")
+    page.get_by_role("button", name="Next").click()
     page.get_by_label("Largest diameter").fill("12")
     assert_accessible(page)
-    screenshot(page, "new-case-phone", full=True)
+    screenshot(page, "new-case-phone")
     page.get_by_role("button", name="Analyse").click()
     case = case_of(page, stage)
     assert (case["size_mm"], case["source"], case["urgent"], case["descriptors"]) == (
@@ -198,11 +196,13 @@ def test_a_frame_of_a_loop_is_chosen(open_page, stage):
         name="loop.dcm",
         kind="application/dicom",
     )
-    page.get_by_label("Frame 3 of 4").press("ArrowLeft")
-    expect(page.locator("#frame-label")).to_have_text("Frame 2 of 4")
+    uploads = file_uploads(page)
+    page.get_by_label("Frame of the loop").press("ArrowLeft")
+    expect(page.locator(".viewer-frames output")).to_have_text("Frame 2 of 4")
     page.get_by_label("Largest diameter").fill("21")
     page.get_by_role("button", name="Analyse").click()
     assert case_of(page, stage)["frame"] == 2
+    assert uploads == []
 
 
 def test_reset_clears_everything_and_a_lost_answer_makes_no_second_case(
@@ -212,17 +212,18 @@ def test_reset_clears_everything_and_a_lost_answer_makes_no_second_case(
     choose(page)
     page.get_by_label("Largest diameter").fill("9")
     page.get_by_label("Your own number").fill("N-18")
-    page.locator("#describe summary").click()
-    page.get_by_label("Composition").select_option("mixed")
+    page.get_by_label("Mixed").check()
     page.get_by_role("button", name="Reset").click()
     expect(page.locator("#view")).to_be_hidden()
     assert [
-        page.locator(f"#{field}").input_value()
-        for field in ("size", "external", "composition")
-    ] == [""] * 3
+        page.locator(f"#{field}").input_value() for field in ("size", "external")
+    ] == [""] * 2
+    expect(page.locator("#describe input:checked")).to_have_count(0)
+    page.get_by_role("button", name="Analyse").click()
+    expect(page.locator("#status")).to_contain_text("Add an image")
+    choose(page)
     page.get_by_role("button", name="Analyse").click()
     expect(page.locator("#status")).to_contain_text("size of the nodule")
-    choose(page)
     page.get_by_label("Largest diameter").fill("9")
     ((count_cases,),) = stage.rows("SELECT count(*) FROM cases")
     page.route("**/v1/cases", lambda route: (route.fetch(), route.abort()), times=1)
@@ -232,26 +233,27 @@ def test_reset_clears_everything_and_a_lost_answer_makes_no_second_case(
     assert case_of(page, stage)["cases"] == count_cases + 1
 
 
-def test_a_phone_in_korean_and_dark_shows_the_suggested_box_and_questions_the_size(
-    open_page, assert_accessible, screenshot
+def test_a_phone_in_korean_and_dark_sends_the_box_of_the_caliper_marks(
+    open_page, stage, assert_accessible, screenshot
 ):
     page = open_page(path="/", phone=True, language="ko", dark=True)
     page.locator("#file").set_input_files(
         image(encode(Screen().end(100, 150).end(200, 150).pixels))
     )
-    expect(page.locator("#roi")).to_be_visible(timeout=TIMEOUT_MS)
+    expect(page.locator("#roi-said")).to_contain_text("캘리퍼", timeout=TIMEOUT_MS)
+    page.locator("#next").click()
     page.locator("#size").fill("1.4")
     page.locator("#size").blur()
-    page.locator("#describe summary").click()
-    page.locator("#composition").select_option("mixed")
+    page.get_by_label("혼합").check()
     assert_accessible(page)
     assert page.evaluate("() => document.documentElement.scrollWidth") <= 390
     screenshot(page, "new-case-phone-ko-dark", full=True)
-    suggested = box_of(page)
-    page.locator("#roi-remove").click()
-    assert box_of(page) == [-1] * 4
-    page.locator("#roi-suggest").click()
-    assert box_of(page) == suggested
+    page.get_by_role("button", name="1.4 mm 그대로").click()
+    page.locator("#undescribe").click()
+    page.locator("#submit").click()
+    x, y, width, height = case_of(page, stage)["roi"]["box"]
+    assert x < 100 < 200 < x + width
+    assert y < 150 < y + height
 
 
 def test_a_person_who_may_not_submit_is_redirected_to_their_first_page(open_page):
@@ -273,6 +275,86 @@ def test_input_from_before_the_script_runs_is_kept(open_page, stage):
     page.locator("#file").set_input_files(image())
     expect(page.locator("#submit")).to_be_disabled()
     delayed_routes.pop().continue_()
-    expect(page.locator("#roi")).to_be_visible(timeout=TIMEOUT_MS)
+    expect(page.locator(PICTURE)).to_be_visible(timeout=TIMEOUT_MS)
     page.locator("#submit").click()
     assert case_of(page, stage)["size_mm"] == 14.5
+
+
+def file_uploads(page: Page) -> list[str]:
+    """Collects the requests that carry a file from now on."""
+    uploads: list[str] = []
+
+    def collect(request):
+        if b"filename=" in (request.post_data_buffer or b""):
+            uploads.append(request.url)
+
+    page.on("request", collect)
+    return uploads
+
+
+def test_a_blackened_area_is_black_in_the_case(open_page, stage):
+    page = open_page(path="/")
+    choose(page)
+    uploads = file_uploads(page)
+    tool(page, "cover")
+    drag(page, (0.1, 0.1), (0.3, 0.3), (0.5, 0.4))
+    expect(page.locator("#uncover")).to_be_visible()
+    page.get_by_label("Largest diameter").fill("12")
+    page.get_by_role("button", name="Analyse").click()
+    case_of(page, stage)
+    assert uploads == []
+    stored = page.evaluate(
+        """async (path) => {
+          const picture = await createImageBitmap(await (await fetch(path)).blob());
+          const pen = new OffscreenCanvas(picture.width, picture.height).getContext("2d");
+          pen.drawImage(picture, 0, 0);
+          return [[20, 20], [50, 40], [100, 100]].map(([x, y]) => pen.getImageData(x, y, 1, 1).data[0]);
+        }""",
+        f"/v1{page.url.removeprefix(stage.stack.url)}/image.png",
+    )
+    assert stored[:2] == [0, 0]
+    assert stored[2] > 0
+
+
+def test_a_blackened_area_can_be_undone(open_page):
+    page = open_page(path="/")
+    choose(page)
+    tool(page, "cover")
+    drag(page, (0.1, 0.1), (0.5, 0.4))
+    undo = page.locator("#uncover")
+    expect(undo).to_be_visible()
+    canvas = page.locator(PICTURE)
+    page.wait_for_timeout(300)
+    covered = canvas.screenshot()
+    undo.click()
+    expect(undo).to_be_hidden()
+    page.wait_for_timeout(300)
+    assert canvas.screenshot() != covered
+
+
+def test_two_diameters_of_a_calibrated_image_fill_the_size(open_page, stage):
+    page = open_page(path="/")
+    pixels = calibrated(draw(1, size_px=200).pixels)
+    choose(page, data=pixels, name="scan.dcm", kind="application/dicom")
+    tool(page, "caliper")
+    drag(page, (0.25, 0.5), (0.5, 0.5), (0.75, 0.5))
+    drag(page, (0.5, 0.35), (0.5, 0.5), (0.5, 0.65))
+    size = page.get_by_label("Largest diameter")
+    expect(size).to_have_value(re.compile(r"^(9\.9|10|10\.1) × (5\.9|6|6\.1)$"))
+    page.get_by_role("button", name="Analyse").click()
+    assert case_of(page, stage)["size_mm"] == pytest.approx(10, abs=0.15)
+
+
+def test_a_chip_is_given_up_by_a_second_press(open_page):
+    page = open_page(path="/")
+    chip = page.get_by_label("Spongiform")
+    chip.check()
+    expect(page.locator("#counted")).to_contain_text("still missing")
+    chip.press("Space")
+    expect(chip).not_to_be_checked()
+    expect(page.locator("#counted")).to_contain_text("Choose what you see")
+
+
+def test_the_next_case_begins_at_the_field_for_the_image(open_page):
+    page = open_page(path="/#drop")
+    expect(page.locator("#file")).to_be_focused()

@@ -9,7 +9,15 @@ from playwright.sync_api import Page, expect
 
 from shared.bundles import save
 from shared.ledger import Ledger
-from tests.browser.test_new_case import case_of, choose, drag, image
+from tests.browser.test_new_case import (
+    PICTURE,
+    case_of,
+    choose,
+    drag,
+    image,
+    place,
+    tool,
+)
 from tests.e2e.stage import Stage, promote_passed, until
 from tests.support.builders import png
 from tests.support.outlines import outlining_model
@@ -38,7 +46,7 @@ def wait_until_served(stage: Stage, digest: str) -> None:
 
 def accept_first(page: Page) -> None:
     expect(page.locator("#outlines-said")).to_contain_text("SERA found")
-    page.locator("#roi").focus()
+    expect(page.locator(PICTURE)).to_be_focused()
     page.keyboard.press("Enter")
 
 
@@ -48,10 +56,7 @@ def test_a_proposed_outline_is_accepted_by_one_key_and_becomes_the_roi(
     page = open_page(path="/")
     choose(page)
     accept_first(page)
-    expect(page.locator("#outlines-said")).to_contain_text("Outline 1 will be sent")
-    first = page.locator("#outlines button").first
-    expect(first).to_have_attribute("aria-pressed", "true")
-    expect(first).to_contain_text(re.compile(r"Use outline 1 \(\d+ % likely\)"))
+    expect(page.locator("#roi-said")).to_contain_text("Your outline is read")
     assert_accessible(page)
     screenshot(page, "new-case-outline", full=True)
     page.get_by_label("Largest diameter").fill("12")
@@ -65,17 +70,43 @@ def test_a_proposed_outline_is_accepted_by_one_key_and_becomes_the_roi(
     assert roi["polygon"] == proposed
 
 
-def test_a_click_in_an_outline_accepts_it_and_it_can_be_removed(open_page):
+def test_a_click_in_an_outline_accepts_it_and_undo_gives_it_up(open_page, stage):
     page = open_page(path="/")
     choose(page)
     said = page.locator("#outlines-said")
     expect(said).to_contain_text("SERA found")
-    page.get_by_role("button", name="Use outline 1").click()
-    expect(said).to_contain_text("Outline 1 will be sent")
-    page.get_by_role("button", name="Remove the box").click()
-    expect(said).to_contain_text("No outline is chosen")
-    page.locator("#roi").click()
-    expect(said).to_contain_text("Outline 1 will be sent")
+    page.mouse.click(*place(page, *middle_of_latest(stage)))
+    expect(page.locator("#roi-said")).to_contain_text("Your outline is read")
+    page.get_by_role("button", name="Undo", exact=True).click()
+    expect(said).to_contain_text("SERA found")
+    expect(page.get_by_role("button", name="Accept").first).to_be_visible()
+
+
+def middle_of_latest(stage: Stage) -> tuple[float, float]:
+    """The middle of the likeliest outline that was drawn last, in shares of a 128 px image."""
+    ((outlines,),) = stage.rows(
+        "SELECT outlines FROM preview_outlines WHERE made_at IS NOT NULL"
+        " ORDER BY id DESC LIMIT 1"
+    )
+    xs, ys = zip(*outlines[0]["polygon"], strict=True)
+    return sum(xs) / len(xs) / 128, sum(ys) / len(ys) / 128
+
+
+def test_a_click_on_the_nodule_is_answered_and_another_one_accepts(open_page, stage):
+    page = open_page(path="/")
+    choose(page)
+    said = page.locator("#outlines-said")
+    expect(said).to_contain_text("SERA found")
+    point = middle_of_latest(stage)
+    page.get_by_role("button", name="Discard").click()
+    tool(page, "click")
+    page.mouse.click(*place(page, *point))
+    expect(said).to_contain_text("at the place that you clicked")
+    page.mouse.click(*place(page, *middle_of_latest(stage)))
+    expect(page.locator("#roi-said")).to_contain_text("Your outline is read")
+    page.get_by_label("Largest diameter").fill("12")
+    page.get_by_role("button", name="Analyse").click()
+    assert len(case_of(page, stage)["roi"]["polygon"]) > 8
 
 
 def test_a_drawn_box_is_answered_with_the_outline_that_is_read(open_page, stage):
@@ -83,7 +114,6 @@ def test_a_drawn_box_is_answered_with_the_outline_that_is_read(open_page, stage)
     choose(page)
     said = page.locator("#outlines-said")
     expect(said).to_contain_text("SERA found")
-    page.locator("#roi").scroll_into_view_if_needed()
     drag(page, (0.25, 0.25), (0.5, 0.5), (0.75, 0.75))
     expect(said).to_contain_text("what SERA would read in your box")
     page.get_by_label("Largest diameter").fill("12")
@@ -102,7 +132,7 @@ def test_a_drawn_box_is_answered_with_the_outline_that_is_read(open_page, stage)
 
 def test_a_case_can_be_sent_while_sera_still_looks(open_page, stage):
     page = open_page(path="/")
-    page.route("**/outlines", lambda route: route.fulfill(status=202, body=""))
+    page.route("**/outlines?*", lambda route: route.fulfill(status=202, body=""))
     choose(page)
     expect(page.locator("#outlines-said")).to_contain_text("Looking")
     page.get_by_label("Largest diameter").fill("12")
@@ -134,10 +164,13 @@ def test_none_and_several_are_said_on_a_phone_in_korean(
     open_page, assert_accessible, assert_fits, screenshot, answer, sentence
 ):
     page = open_page(path="/", phone=True, language="ko", dark=True)
-    page.route("**/outlines", lambda route: route.fulfill(json=answer))
+    page.route("**/outlines?*", lambda route: route.fulfill(json=answer))
     page.locator("#file").set_input_files(image(png(3)))
     expect(page.locator("#outlines-said")).to_contain_text(sentence)
-    expect(page.locator("#outlines button")).to_have_count(len(answer["outlines"]))
+    accepts = page.locator(".viewer-proposal button")
+    expect(accepts).to_have_count(
+        len(answer["outlines"]) + 1 if answer["outlines"] else 1
+    )
     assert_accessible(page)
     assert_fits(page)
     screenshot(page, f"new-case-outlines-{len(answer['outlines'])}", full=True)
@@ -189,7 +222,7 @@ def test_the_file_is_sent_when_its_preview_is_erased(open_page, stage, stack_led
 def test_without_an_answer_the_page_says_so_and_goes_on(open_page):
     page = open_page(path="/")
     problem = {"code": "outline-failed", "detail": "?"}
-    page.route("**/outlines", lambda route: route.fulfill(status=409, json=problem))
+    page.route("**/outlines?*", lambda route: route.fulfill(status=409, json=problem))
     choose(page)
     expect(page.locator("#outlines-said")).to_contain_text("cannot outline")
     expect(page.locator("#roi-said")).to_contain_text("whole image")

@@ -154,7 +154,7 @@ def test_a_proposed_outline_is_accepted_and_corrected_or_discarded(mount):
     )
     viewer.click(120, 120)
     page.get_by_role("button", name="Discard").click()
-    assert viewer.get("marks.proposal") is None
+    assert viewer.get("proposals") == []
 
 
 def test_every_tool_works_by_keyboard(mount):
@@ -179,7 +179,7 @@ def test_every_tool_works_by_keyboard(mount):
     viewer.press(*["Shift+ArrowDown"] * 3, "Enter", "Enter")
     assert len(viewer.get("marks.polygon")) == 3
     viewer.press("k", *["Shift+ArrowLeft"] * 8, "Enter")
-    viewer.wait_until("marks.proposal !== null")
+    viewer.wait_until("proposals.length > 0")
     viewer.press("y")
     assert viewer.get("marks.polygon") == PROPOSAL
 

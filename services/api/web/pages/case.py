@@ -8,7 +8,6 @@ from uuid import UUID
 from fastapi import Request
 from fastapi.responses import HTMLResponse
 
-from services.api.cases.reader_level import own_guideline
 from services.api.cases.schemas import CaseView
 from services.api.cases.service import CaseService
 from services.api.cases.similar import similar
@@ -26,13 +25,13 @@ from services.api.web.page import (
     page_router,
     render,
 )
+from services.api.web.pages.description import description_facts
 from services.api.web.plots import case as plots_case
 from shared.domain.outcomes import OutcomeSource
 from shared.domain.results.result import Result
 from shared.domain.results.roi_source import RoiSource
 from shared.domain.results.statement import SYNTHETIC_MODEL, statement_of
 from shared.domain.roles import Permission
-from shared.guidelines import TERMS_BY_FIELD, Focus
 
 router = page_router()
 NEAREST = 6
@@ -63,11 +62,7 @@ def case_page(
         **permissions(visitor),
     }
     if job.withheld:
-        facts |= {
-            "guideline": own_guideline(session, dependencies.settings),
-            "lexicon": TERMS_BY_FIELD,
-            "foci": Focus,
-        }
+        facts |= description_facts(session, dependencies.settings, visitor)
     if job.result:
         facts |= result_facts(say, case, job.result)
         facts |= {

@@ -8,6 +8,8 @@
  */
 
 export const MIN_SIDE_PX = 8;
+// An outline with more points is thinned before its points are moved, as they would lie too near to each other.
+const MAX_HANDLES = 24, LEAST_TOLERANCE_PX = 0.5;
 
 const clamp = (value, min, max) => Math.min(Math.max(value, min), max);
 
@@ -35,6 +37,16 @@ export function corners([x, y, width, height]) {
 /** @param {Box} box @param {Point} point */
 export function contains([left, top, width, height], [x, y]) {
   return x >= left && y >= top && x <= left + width && y <= top + height;
+}
+
+/** @param {readonly Point[]} outline @param {Point} point */
+export function encloses(outline, [x, y]) {
+  let isInside = false;
+  outline.forEach(([x1, y1], index) => {
+    const [x2, y2] = outline[(index + 1) % outline.length];
+    if (y1 > y !== y2 > y && x < x1 + ((y - y1) / (y2 - y1)) * (x2 - x1)) isInside = !isInside;
+  });
+  return isInside;
 }
 
 // The index of the nearest of the points within reach; -1 if there is none.
@@ -69,6 +81,14 @@ export function simplified(outline, tolerance) {
   const far = outline.reduce((best, point, index) => (distance(point, outline[0]) > distance(outline[best], outline[0]) ? index : best), 0);
   const halves = [outline.slice(0, far + 1), [...outline.slice(far), outline[0]]];
   return halves.flatMap((half) => thinned(half, tolerance).slice(0, -1));
+}
+
+// The outline with few enough points that each can be moved by its handle.
+/** @param {Point[]} outline */
+export function editable(outline) {
+  let thin = outline;
+  for (let tolerance = LEAST_TOLERANCE_PX; thin.length > MAX_HANDLES; tolerance *= 1.5) thin = simplified(outline, tolerance);
+  return thin;
 }
 
 /** @param {Point[]} line @param {number} tolerance @returns {Point[]} */

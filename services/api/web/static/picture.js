@@ -1,14 +1,27 @@
-// The image of a new case: chosen, dropped, pasted or photographed; its preview, its frame, and the box around the nodule.
+// The image of a new case in the viewer: chosen, dropped, pasted or photographed; its frame, its covered areas and what marks the nodule.
 
+import { make } from "./elements.js";
 import { Outlines } from "./outlines.js";
 import { fetchPreview } from "./preview.js";
 import { takePhoto } from "./photo.js";
-import { RoiCanvas } from "./roi.js";
 import { byId } from "./session.js";
+import { Viewer } from "./viewer.js";
 import { sentence, t } from "./words.js";
 
-const SHOWN_ELSEWHERE = new Set(["multi-frame", "roi-from-calipers", "nodule-proposed"]);
-const SIDES = ["x", "y", "width", "height"];
+const SHOWN_ELSEWHERE = new Set(["multi-frame", "roi-from-calipers", "nodule-proposed", "area-covered"]);
+const FRAME_SETTLE_MS = 400;
+
+/**
+ * @typedef {import("./geometry.js").Box} Box
+ * @typedef {{file: Blob & {name?: string}, preview: any, photo: boolean}} Loaded
+ * @typedef {{
+ *   onMeasured: (mm: number | null) => void,
+ *   onDiameters: (mm: number[]) => void,
+ *   onShown: (isShown: boolean) => void,
+ * }} Listeners
+ *   onMeasured: called with the size by the image's own scale, null for none; onDiameters: with those of the reader's calipers, the
+ *   longest first; onShown: when there is an image, or none any more
+ */
 
 export class Picture {
   /** @type {Blob & {name?: string} | null} */
@@ -16,22 +29,31 @@ export class Picture {
   /** @type {any} */
   preview = null;
   photo = false;
+  /** @type {any[]} what the photo lacks */
+  advice = [];
+  /** @type {Box[]} the areas that the reader had blackened, which are black in the preview */
+  covers = [];
   turn = 0;
   /** @type {Promise<void> | null} */
   ready = null;
+  frameTimer = 0;
 
-  /** @param {(mm: number | null) => void} onMeasured  called with the size by the image's own scale; null for none */
-  constructor(onMeasured) {
-    this.onMeasured = onMeasured;
-    this.canvas = new RoiCanvas(byId("roi"), () => this.changeRoi());
-    this.outlines = new Outlines(this.canvas, () => this.showBox());
+  /** @param {Listeners} listeners */
+  constructor(listeners) {
+    this.listeners = listeners;
+    this.viewer = new Viewer(byId("stage"), {
+      label: t("reader.roi.canvas"),
+      tools: ["box", "click", "polygon", "caliper", "move", "window", "cover"],
+      onChange: (change) => this.changed(change),
+      onOutlineAt: (point) => this.outlines.at(point),
+      onFrame: (frame) => this.turnTo(frame),
+      onCover: (box) => this.cover(box),
+    });
+    this.outlines = new Outlines(this.viewer, () => this.sayMarks());
     byId("file").addEventListener("change", (event) => this.takeFile(event.target, (file) => this.choose(file)));
     byId("camera").addEventListener("change", (event) => this.takeFile(event.target, (file) => this.photograph(file)));
     byId("straighten").addEventListener("click", () => this.photograph(this.file));
-    byId("roi-remove").addEventListener("click", () => this.canvas.remove());
-    byId("roi-suggest").addEventListener("click", () => this.canvas.change(this.preview.roi.box));
-    byId("frame").addEventListener("change", (event) => this.turnTo(Number(event.target.value)));
-    for (const side of SIDES) byId(`roi-${side}`).addEventListener("change", () => this.setBoxFromNumbers());
+    byId("uncover").addEventListener("click", () => this.uncover());
     document.addEventListener("paste", (event) => this.receive(event, event.clipboardData));
     document.addEventListener("drop", (event) => this.receive(event, event.dataTransfer, true));
     for (const kind of ["dragover", "dragleave", "drop"]) document.addEventListener(kind, (event) => showDropTarget(event));
@@ -49,6 +71,8 @@ export class Picture {
     if (file && !document.querySelector("dialog[open]")) this.choose(file);
   }
 
+  // ---- getting an image
+
   async photograph(file) {
     const turn = this.turn, taken = await takePhoto(file);
     if (taken && turn === this.turn) await this.begin(async () => ({ file: taken.blob, preview: taken.preview, photo: true }));
@@ -59,86 +83,138 @@ export class Picture {
     return this.begin(async () => ({ file, preview: await fetchPreview(file, { keep: true }), photo: false }));
   }
 
-  // Shows another frame of the same loop. The present one stays until the new one has loaded.
-  turnTo(frame) {
-    const file = /** @type {Blob} */ (this.file);
-    this.say(t("reader.image.looking"));
-    this.ready = this.load(async () => ({ file, preview: await fetchPreview(file, { frame, keep: true }), photo: false }), ++this.turn);
+  /** @param {() => Promise<Loaded>} load */
+  begin(load) {
+    this.forget();
+    return this.run(async (turn) => {
+      const loaded = await load(), bitmap = await createImageBitmap(loaded.preview.preview);
+      if (turn !== this.turn) return;
+      Object.assign(this, loaded, { advice: loaded.photo ? loaded.preview.photo.advice : [] });
+      this.show(bitmap);
+    });
   }
 
-  begin(getPreview) {
+  // `ready` resolves when the step is over; its problem is shown unless another step began.
+  /** @param {(turn: number) => Promise<void>} step @param {() => void} [onProblem] */
+  run(step, onProblem) {
     const turn = ++this.turn;
-    this.forget();
     this.say(t("reader.image.looking"));
-    this.ready = this.load(getPreview, turn);
+    this.ready = step(turn).catch((problem) => {
+      if (turn !== this.turn) return;
+      this.say(problem.message, true);
+      onProblem?.();
+    });
     return this.ready;
   }
 
-  async load(getPreview, turn) {
-    try {
-      const loaded = await getPreview(), bitmap = await createImageBitmap(loaded.preview.preview);
-      if (turn !== this.turn) return;
-      Object.assign(this, loaded);
-      this.show(bitmap);
-    } catch (problem) {
-      if (turn === this.turn) this.say(problem.message, true);
-    }
-  }
-
   show(bitmap) {
-    const { preview, photo } = this, file = /** @type {Blob & {name?: string}} */ (this.file);
+    const { preview } = this, { calibration: scale } = preview;
     byId("view").hidden = false;
-    this.canvas.show(bitmap, preview.roi?.box ?? null);
-    this.say(t(photo ? "reader.image.photo" : "reader.image.shown", { name: file.name || t("reader.image.pasted") }));
+    this.listeners.onShown(true);
+    const calibration = scale && { rowMm: scale.row_mm, columnMm: scale.column_mm, box: scale.box };
+    this.viewer.show(bitmap, { calibration, marks: { box: preview.roi?.box ?? null }, frames: this.loop });
+    this.viewer.useTool("box");
+    this.describe();
+    this.listeners.onMeasured(preview.size_mm);
+  }
+
+  // Shows the same image, changed; the reader's marks stay.
+  async again(getPreview, turn) {
+    const preview = await getPreview(), bitmap = await createImageBitmap(preview.preview);
+    if (turn !== this.turn) return;
+    this.preview = preview;
+    this.viewer.refresh(bitmap, this.loop);
+    this.describe();
+  }
+
+  // What the page says of the image as it is now.
+  describe() {
+    const { preview, photo } = this, name = this.file?.name || t("reader.image.pasted");
+    this.say(t(photo ? "reader.image.photo" : "reader.image.shown", { name }));
     byId("straighten").hidden = photo || preview.frames > 1 || preview.format === "dicom";
-    byId("roi-suggest").hidden = !preview.roi;
-    byId("frames").hidden = preview.frames < 2;
-    byId("frame-label").textContent = t("reader.image.frame", { frame: preview.frame, frames: preview.frames });
-    Object.assign(byId("frame"), { max: preview.frames, value: preview.frame });
-    this.warn([...(photo ? [{ message: t("reader.image.photo_changes") }, ...preview.photo.advice] : []), ...preview.warnings]);
+    byId("uncover").hidden = !this.covers.length;
+    this.warn([...(photo ? [{ message: t("reader.image.photo_changes") }, ...this.advice] : []), ...preview.warnings]);
     this.outlines.show(preview.links.outlines ?? null);
-    this.showBox();
-    this.onMeasured(preview.size_mm);
-    byId("roi").scrollIntoView({ block: "nearest" });
+    this.sayMarks();
   }
 
-  warn(warnings) {
-    const lines = warnings.filter(({ code }) => !SHOWN_ELSEWHERE.has(code)).map(warningLine);
-    byId("warnings").replaceChildren(...lines);
-    byId("warnings").hidden = !lines.length;
+  // ---- frames and covered areas
+
+  /** @returns {import("./viewer.js").Loop} */
+  get loop() {
+    const { preview, file, covers } = this;
+    const load = async (frame) => createImageBitmap((await (preview.id ? fetchPreview(preview.id, { frame }) : fetchPreview(/** @type {Blob} */ (file), { frame, covers }))).preview);
+    return { count: preview.frames, current: preview.frame, load };
   }
 
-  // The reader drew, moved or removed a box, or removed an accepted outline.
-  changeRoi() {
-    if (this.canvas.hasProposals && !this.canvas.box) this.outlines.release();
-    else this.outlines.ask();
-    this.showBox();
+  // The frame counts once the reader stays on it.
+  turnTo(frame) {
+    clearTimeout(this.frameTimer);
+    const settled = new Promise((resolve) => { this.frameTimer = setTimeout(resolve, FRAME_SETTLE_MS); });
+    this.run(async (turn) => {
+      await settled;
+      if (turn === this.turn) await this.again(() => this.fetchAgain({ frame }), turn);
+    });
   }
 
-  showBox() {
-    const { box, outline } = this.canvas, { preview } = this;
-    SIDES.forEach((side, index) => { byId(`roi-${side}`).value = box?.[index] ?? ""; });
-    const isSuggested = box && String(box) === String(preview.roi && this.canvas.inside(preview.roi.box));
-    const size = box && t("reader.roi.size", { width: box[2], height: box[3] });
-    const none = outline || this.outlines.searches ? "" : t("reader.roi.none");
-    byId("roi-said").textContent = isSuggested ? `${t("reader.roi.suggested")} ${size}` : size ?? none;
-    byId("roi-remove").disabled = !box && !outline;
-    byId("roi-suggest").disabled = Boolean(isSuggested);
+  /** @param {Box} box */
+  cover(box) {
+    const area = /** @type {Box} */ ([Math.floor(box[0]), Math.floor(box[1]), Math.ceil(box[2]), Math.ceil(box[3])]);
+    this.covers = [...this.covers, area];
+    const undo = () => { this.covers = this.covers.slice(0, -1); this.viewer.setCover(null); };
+    this.run((turn) => this.again(() => this.fetchAgain({ frame: this.frame, covers: [area] }), turn), undo);
   }
 
-  setBoxFromNumbers() {
-    const numbers = SIDES.map((side) => byId(`roi-${side}`).valueAsNumber);
-    if (numbers.every(Number.isFinite)) this.canvas.change(/** @type {import("./roi.js").Box} */ (numbers));
+  // What was blackened is gone from the kept preview, so that the file is sent again.
+  uncover() {
+    this.covers = this.covers.slice(0, -1);
+    this.preview.id = null;
+    this.run((turn) => this.again(() => this.fetchAgain({ frame: this.frame }), turn));
+  }
+
+  get frame() { return this.preview.frames > 1 ? this.viewer.frames.current : undefined; }
+
+  // The kept preview with a change; the file itself is sent only where it is not kept.
+  /** @param {import("./preview.js").PreviewOptions} options */
+  fetchAgain({ frame, covers }) {
+    const { preview, file } = this;
+    const fetchWhole = () => fetchPreview(/** @type {Blob} */ (file), { frame, covers: this.covers, keep: true });
+    if (!preview.id) return fetchWhole();
+    return fetchPreview(preview.id, { frame, covers, keep: true }).catch((problem) => {
+      if (problem.code !== "preview-not-kept") throw problem;
+      return fetchWhole();
+    });
+  }
+
+  // ---- what the reader does
+
+  /** @param {import("./viewer.js").Change} change */
+  changed({ marks, diametersMm }) {
+    const marked = JSON.stringify([marks.box, marks.polygon]);
+    if (marked !== this.marked) this.outlines.ask();
+    this.marked = marked;
+    this.listeners.onDiameters(diametersMm);
+    this.sayMarks();
+  }
+
+  sayMarks() {
+    const { preview } = this;
+    if (!preview) return;
+    const { box, polygon } = this.viewer.marks;
+    this.marked = JSON.stringify([box, polygon]);
+    const isSuggested = box && preview.roi && String(box) === String(preview.roi.box);
+    const none = this.outlines.searches ? "" : t("reader.roi.none");
+    byId("roi-said").textContent = polygon ? t("reader.roi.outline") : isSuggested ? t("reader.roi.suggested") : box ? "" : none;
   }
 
   // The fields of the image in a submission: the kept preview in place of the file, if there is one. A suggested box that the
   // reader removed is not sent.
   parts() {
-    const { preview, file, photo } = this, { outline } = this.canvas;
-    const box = this.canvas.box ?? (preview.roi ? [0, 0, preview.width, preview.height] : null);
-    const roi = outline ? { polygon: outline } : box && { box };
+    const { preview, file, photo, covers } = this, { polygon } = this.viewer.marks;
+    const box = this.viewer.marks.box ?? (preview.roi ? [0, 0, preview.width, preview.height] : null);
+    const roi = polygon ? { polygon } : box && { box };
     const kept = preview.id, frame = preview.frames > 1 ? preview.frame : null, source = photo ? "photo" : "file";
-    const upload = kept ? { image: null, frame: null, source: null } : { image: file, frame, source };
+    const upload = kept ? { image: null, frame: null, source: null } : { image: file, frame, source, covers: covers.length ? JSON.stringify(covers) : null };
     return { preview: kept, ...upload, roi: roi && JSON.stringify(roi), turn: this.turn };
   }
 
@@ -154,12 +230,25 @@ export class Picture {
   }
 
   forget() {
-    Object.assign(this, { file: null, preview: null, photo: false, ready: null });
+    Object.assign(this, { file: null, preview: null, photo: false, advice: [], covers: [], ready: null });
+    clearTimeout(this.frameTimer);
     this.outlines.show(null);
     byId("view").hidden = true;
-    byId("numbers").open = false;
+    this.listeners.onShown(false);
     this.warn([]);
-    this.onMeasured(null);
+    this.listeners.onMeasured(null);
+  }
+
+  warn(warnings) {
+    const lines = warnings.filter(({ code }) => !SHOWN_ELSEWHERE.has(code)).map((warning) => make("li", {}, sentence(warning), ...(warning.code === "burnt-in-text" ? [this.coverButton()] : [])));
+    byId("warnings").replaceChildren(...lines);
+    byId("warnings").hidden = !lines.length;
+  }
+
+  coverButton() {
+    const button = make("button", { type: "button", className: "small", textContent: t("reader.image.blacken") });
+    button.addEventListener("click", () => { this.viewer.useTool("cover"); this.viewer.canvas.focus(); });
+    return button;
   }
 
   say(text, problem = false) {
@@ -171,8 +260,4 @@ export class Picture {
 function showDropTarget(event) {
   event.preventDefault();
   byId("drop").classList.toggle("over", event.type === "dragover");
-}
-
-function warningLine(warning) {
-  return Object.assign(document.createElement("li"), { textContent: sentence(warning) });
 }

@@ -5,19 +5,26 @@ import { ask } from "./session.js";
 const NO_ROOM = new Set(["previews-full", "storage-full"]);
 
 /**
- * The answer of POST /v1/previews with its `preview` as a PNG Blob. Raises Problem as `ask` does. `corners` are four [x, y]
- * in pixels of the upright photo, clockwise from the upper left. With `keep` the image is kept for a short time if there is room,
- * and the answer has `links.outlines`.
- *
- * @param {Blob} file
- * @param {{csrf?: string, frame?: number, photo?: boolean, corners?: number[][], keep?: boolean}} [options]
+ * @typedef {import("./geometry.js").Box} Box
+ * @typedef {{csrf?: string, frame?: number, photo?: boolean, corners?: number[][], keep?: boolean, covers?: readonly Box[]}} PreviewOptions
  */
-export async function fetchPreview(file, { csrf, frame, photo = false, corners, keep = false } = {}) {
+
+/**
+ * The answer of POST /v1/previews with its `preview` as a PNG Blob. Raises Problem as `ask` does. `source` is a file, or the id of
+ * a kept preview. `corners` are four [x, y] in pixels of the upright photo, clockwise from the upper left; `covers` are areas that
+ * become black. With `keep` the image is kept for a short time if there is room, and the answer has `links.outlines`.
+ *
+ * @param {Blob | string} source
+ * @param {PreviewOptions} [options]
+ */
+export async function fetchPreview(source, { csrf, frame, photo = false, corners, keep = false, covers = [] } = {}) {
   const body = new FormData();
-  body.set("image", file);
+  if (typeof source === "string") body.set("preview", source);
+  else body.set("image", source);
   if (frame) body.set("frame", String(frame));
   if (photo) body.set("photo", "true");
   if (corners) body.set("corners", JSON.stringify(corners));
+  if (covers.length) body.set("covers", JSON.stringify(covers));
   if (keep) body.set("keep", "true");
   const answer = await ask("POST", "/v1/previews", { body, csrf }).catch((problem) => {
     if (!keep || !NO_ROOM.has(problem.code)) throw problem;

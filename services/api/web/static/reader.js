@@ -1,15 +1,20 @@
-// The page of a new case: collects size, image and options, sends them once, and opens the case.
+// The page of a new case: collects image, size, description and options, sends them once, and opens the case.
 
 import { Description } from "./lexicon.js";
 import { Picture } from "./picture.js";
 import { ask, byId, newKey, say } from "./session.js";
 import { SizeField } from "./size.js";
+import { Steps } from "./steps.js";
 import { t } from "./words.js";
 
 const form = byId("case");
-const PHONE = matchMedia("(max-width: 40rem)");
 const size = new SizeField(Number(form.dataset.largest));
-const picture = new Picture((mm) => size.offer(mm));
+const steps = new Steps(form);
+const picture = new Picture({
+  onMeasured: (mm) => size.offer(mm),
+  onDiameters: (mm) => size.fill(mm),
+  onShown: showImage,
+});
 const description = new Description();
 
 let lastRequest = {};
@@ -19,8 +24,8 @@ form.addEventListener("submit", (event) => { event.preventDefault(); submit(); }
 form.addEventListener("reset", clear);
 form.querySelector("[type=reset]").addEventListener("click", (event) => { event.preventDefault(); reset(); });
 addEventListener("pageshow", ({ persisted }) => persisted && form.reset());
-PHONE.addEventListener("change", arrange);
-arrange();
+// "Next case" of a result comes here.
+if (location.hash === "#drop") imageField().focus();
 readEarlierInput();
 
 // Input from before this script ran is read now; the button is enabled only then.
@@ -30,17 +35,21 @@ function readEarlierInput() {
   release();
 }
 
-// On a phone the camera comes first, in the layout and in the tab order.
-function arrange() {
-  const sizeSection = form.querySelector(".size"), imageSection = form.querySelector(".image");
-  const [first, second] = PHONE.matches ? [imageSection, sizeSection] : [sizeSection, imageSection];
-  if (first.nextElementSibling !== second) first.after(second); // moved only if needed: a moved element loses the focus
+// The field for an image that the page offers first.
+function imageField() { return byId(steps.areUsed ? "camera" : "file"); }
+
+// The image takes the place of the field for it, and the keys go to the viewer unless the reader is typing.
+function showImage(isShown) {
+  form.classList.toggle("has-image", isShown);
+  steps.show(isShown ? "nodule" : "image");
+  const { activeElement } = document, isFree = !activeElement || activeElement === document.body || byId("drop").contains(activeElement);
+  if (isShown && isFree) picture.viewer.canvas.focus({ preventScroll: true });
 }
 
 function reset() {
   form.reset();
   say(t("reader.cleared"));
-  if (!PHONE.matches) byId("size").focus();
+  imageField().focus();
 }
 
 function clear() {
@@ -48,7 +57,6 @@ function clear() {
   size.clear();
   picture.clear();
   description.clear();
-  description.section.open = false;
   release();
   say("");
 }
@@ -58,7 +66,7 @@ async function submit() {
   setBusy(t("reader.image.looking"));
   await picture.ready;
   const [field, problem] = objection() ?? [];
-  if (problem) { release(); say(problem, true); return field.focus(); }
+  if (problem) return object(field, problem);
   setBusy(t("reader.sending"));
   try {
     const { case_id: caseId } = await send();
@@ -67,6 +75,13 @@ async function submit() {
     release();
     say(problem.message, true);
   }
+}
+
+function object(field, problem) {
+  release();
+  steps.show(picture.file ? "facts" : "image");
+  say(problem, true);
+  field.focus();
 }
 
 async function send() {
@@ -81,10 +96,13 @@ async function send() {
 
 // The field to correct and its message; undefined if there is none.
 function objection() {
-  const sizeProblem = size.objection(), imageField = byId(PHONE.matches ? "camera" : "file");
-  const missing = picture.file ? null : t("reader.image.missing");
-  const problems = [sizeProblem && [byId("size-doubt").querySelector("button") ?? byId("size"), sizeProblem], missing && [imageField, missing]];
-  return [...(PHONE.matches ? problems.reverse() : problems), description.objection()].find(Boolean);
+  const sizeProblem = size.objection();
+  const problems = [
+    picture.file ? null : [imageField(), t("reader.image.missing")],
+    sizeProblem && [byId("size-doubt").querySelector("button") ?? byId("size"), sizeProblem],
+    description.objection(),
+  ];
+  return problems.find(Boolean);
 }
 
 // The request. Its idempotency key changes only with its fields, so that a repeated request makes no second case.

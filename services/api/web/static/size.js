@@ -14,6 +14,8 @@ export const likelySizes = (mm) => (isUnusual(mm) ? SLIP_FACTORS.map((slip) => h
 export class SizeField {
   constructor(largest) {
     this.largest = largest;
+    /** @type {string | null} what the calipers put into the field */
+    this.filled = null;
     this.input = byId("size");
     this.input.addEventListener("input", () => this.changed());
     this.input.addEventListener("change", () => this.question());
@@ -35,8 +37,19 @@ export class SizeField {
     this.compare();
   }
 
+  // The reader's calipers fill an empty field, or what they filled before; else the size is offered.
+  /** @param {number[]} diameters  in mm, the longest first */
+  fill(diameters) {
+    if (!diameters.length) return;
+    const text = diameters.map((mm) => formatNumber(Math.round(mm * 10) / 10)).join(" × ");
+    const isOwn = this.input.value.trim() && this.input.value !== this.filled;
+    if (isOwn) return this.offer(Math.round(diameters[0] * 10) / 10);
+    this.input.value = this.filled = text;
+    this.changed();
+  }
+
   clear() {
-    this.confirmed = this.measured = null;
+    this.confirmed = this.measured = this.filled = null;
     this.input.value = "";
     this.changed();
   }

@@ -32,7 +32,7 @@ export class Frames {
   }
 
   // `load` returns the image of a frame, counted from 1.
-  /** @param {{count: number, current: number, load: (frame: number) => Promise<ImageBitmap>, image: ImageBitmap}} loop */
+  /** @param {import("./viewer.js").Loop & {image: ImageBitmap}} loop */
   set({ count, current, load, image }) {
     this.stop();
     Object.assign(this, { count, current, load, cache: new Map([[current, Promise.resolve(image)]]) });
@@ -60,7 +60,9 @@ export class Frames {
     const { turn } = this;
     try {
       const image = await this.image(frame);
-      if (turn === this.turn) this.viewer.replaceImage(image, frame);
+      if (turn !== this.turn) return;
+      this.viewer.replaceImage(image, frame);
+      if (!this.isPlaying) this.viewer.options.onFrame?.(frame);
     } catch (problem) {
       this.cache.delete(frame);
       this.stop();
@@ -78,7 +80,7 @@ export class Frames {
 
   togglePlay() {
     if (this.count < 2) return false;
-    if (this.isPlaying) return this.stop();
+    if (this.isPlaying) return this.pause();
     this.isPlaying = true;
     this.update();
     return this.run();
@@ -91,6 +93,11 @@ export class Frames {
       await this.show((this.current % this.count) + 1);
       await pause;
     }
+  }
+
+  pause() {
+    this.stop();
+    this.viewer.options.onFrame?.(this.current);
   }
 
   stop() {

@@ -1,5 +1,6 @@
 // What pointers, wheel and keys on the viewer's canvas do.
 
+import { distance } from "./geometry.js";
 import { letter } from "./keys.js";
 
 /**
@@ -11,12 +12,16 @@ const MOUSE_REACH_PX = 10, FINGER_REACH_PX = 22;
 const WHEEL_RATE = 0.0015, TRACKPAD_PINCH_RATE = 0.01, MAX_WHEEL_PX = 200;
 const MIDDLE_BUTTON = 1, RIGHT_BUTTON = 2;
 const KEY_ZOOM = 1.25;
+// A press that moves less is a tap.
+const TAP_PX = 4;
 
 export class PointerInput {
   /** @type {Map<number, Point>} the pointers that are down, on the screen */
   down = new Map();
   /** @type {import("./viewer-tools.js").Tool | null} the tool of the present gesture */
   tool = null;
+  /** @type {Point | null} where the present gesture began, on the screen, as long as it may be a tap */
+  tapAt = null;
 
   /** @param {Viewer} viewer @param {HTMLCanvasElement} canvas */
   constructor(viewer, canvas) {
@@ -44,6 +49,7 @@ export class PointerInput {
     if (this.down.size === 2) return this.startPinch();
     const tool = this.toolOf(event.button);
     this.tool = tool;
+    this.tapAt = event.button ? null : this.at(event);
     tool.press(this.gesture(event, [0, 0]));
     this.showLoupe(event);
   }
@@ -57,6 +63,7 @@ export class PointerInput {
   startPinch() {
     this.tool?.cancel();
     this.tool = null;
+    this.tapAt = null;
     this.viewer.showLoupe(null);
   }
 
@@ -65,6 +72,7 @@ export class PointerInput {
     if (!before) return;
     if (this.down.size === 2) return this.pinch(event.pointerId, at);
     this.down.set(event.pointerId, at);
+    if (this.tapAt && distance(this.tapAt, at) > TAP_PX) this.tapAt = null;
     this.tool?.drag(this.gesture(event, [at[0] - before[0], at[1] - before[1]]));
     this.showLoupe(event);
   }
@@ -80,9 +88,12 @@ export class PointerInput {
 
   release(event) {
     if (!this.down.delete(event.pointerId)) return;
-    if (event.type === "pointercancel") this.tool?.cancel();
-    else this.tool?.release();
+    const { tool, tapAt, viewer } = this;
+    if (event.type === "pointercancel") tool?.cancel();
+    else tool?.release();
+    if (event.type !== "pointercancel" && tapAt) tool?.tap(viewer.viewport.inside(viewer.viewport.toImage(tapAt)));
     this.tool = null;
+    this.tapAt = null;
     this.viewer.showLoupe(null);
   }
 
@@ -99,8 +110,8 @@ export class PointerInput {
   wheel(event) {
     if (!this.viewer.isReady) return;
     event.preventDefault();
-    const distance = Math.min(Math.max(event.deltaY * (event.deltaMode ? 16 : 1), -MAX_WHEEL_PX), MAX_WHEEL_PX);
-    this.viewer.zoomBy(Math.exp(-distance * (event.ctrlKey ? TRACKPAD_PINCH_RATE : WHEEL_RATE)), this.at(event));
+    const scrolled = Math.min(Math.max(event.deltaY * (event.deltaMode ? 16 : 1), -MAX_WHEEL_PX), MAX_WHEEL_PX);
+    this.viewer.zoomBy(Math.exp(-scrolled * (event.ctrlKey ? TRACKPAD_PINCH_RATE : WHEEL_RATE)), this.at(event));
   }
 }
 
@@ -120,6 +131,7 @@ const SHORTCUTS = {
   o: (viewer) => viewer.useTool("polygon"),
   c: (viewer) => viewer.useTool("caliper"),
   k: (viewer) => viewer.useTool("click"),
+  e: (viewer) => viewer.useTool("cover"),
   "+": (viewer) => viewer.zoomBy(KEY_ZOOM),
   "=": (viewer) => viewer.zoomBy(KEY_ZOOM),
   "-": (viewer) => viewer.zoomBy(1 / KEY_ZOOM),
@@ -132,6 +144,7 @@ const SHORTCUTS = {
   x: (viewer) => viewer.toggleMap(),
   u: (viewer) => viewer.undo(),
   y: (viewer) => viewer.acceptProposal(),
+  Enter: (viewer) => viewer.acceptProposal(),
   ",": (viewer) => viewer.frames.step(-1),
   ".": (viewer) => viewer.frames.step(1),
   " ": (viewer) => viewer.frames.togglePlay(),

@@ -46,6 +46,24 @@ export function drawOutline(pen, viewport, outline, style) {
   strokeTwice(pen, color, dash);
 }
 
+// A proposal, with its number where there are several.
+/** @param {Pen} pen @param {Viewport} viewport @param {readonly Point[]} outline @param {string} number */
+export function drawProposal(pen, viewport, outline, number) {
+  drawOutline(pen, viewport, outline, "proposal");
+  const [x, y] = outline.reduce((top, point) => (point[1] < top[1] ? point : top));
+  const [left, above] = viewport.toScreen([x, y]);
+  drawText(pen, [left - 4, above - 8], number, viewport);
+}
+
+// An area that is to be blackened.
+/** @param {Pen} pen @param {Viewport} viewport @param {Box} box */
+export function drawCover(pen, viewport, box) {
+  tracePath(pen, corners(box).map((point) => viewport.toScreen(point)), true);
+  pen.fillStyle = BLACK;
+  pen.fill();
+  strokeTwice(pen, "#fff", [3, 3]);
+}
+
 // The outline that is being drawn, with its points.
 /** @param {Pen} pen @param {Viewport} viewport @param {readonly Point[]} points */
 export function drawOpenOutline(pen, viewport, points) {

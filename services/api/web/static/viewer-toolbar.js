@@ -12,6 +12,7 @@ const ICONS = {
   caliper: ["M4 20L20 4M2 18l4 4M18 2l4 4M9 11l2 2M12 8l2 2"],
   box: ["M5 6h14v12H5z"],
   polygon: ["M12 3l8 6-3 10H7L4 9z"],
+  cover: ["M4 7h16v10H4z", "M8 12h8"],
   click: ["M9 9l11 4-5 2-2 5z", "M5 3v3M3 5h3M9 3l-1 2M3 9l2-1"],
   smaller: ["M5 12h14"],
   larger: ["M5 12h14M12 5v14"],
@@ -24,8 +25,8 @@ const ICONS = {
   redo: ["M16 5l4 4-4 4", "M20 9H10a5 5 0 0 0 0 10h4"],
 };
 // A filled half shows what the two greys mean.
-const FILLED = { window: 0, invert: 1 };
-const TOOL_KEYS = { move: "V", window: "W", caliper: "C", box: "R", polygon: "O", click: "K" };
+const FILLED = { window: 0, invert: 1, cover: 0 };
+const TOOL_KEYS = { move: "V", window: "W", caliper: "C", box: "R", polygon: "O", click: "K", cover: "E" };
 
 /**
  * @typedef {{name: string, key: string, press: () => unknown, isPressed?: () => boolean, isPossible?: () => boolean, group: string}} Item

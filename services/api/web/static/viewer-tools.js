@@ -1,6 +1,6 @@
 // The tools of the viewer: what the pointer and the keys do with the image. Each edits the viewer's view, greys or marks.
 
-import { boxBetween, boxInside, contains, corners, distance, edgeAt, nearest, simplified } from "./geometry.js";
+import { boxBetween, boxInside, contains, corners, distance, edgeAt, editable, nearest, simplified } from "./geometry.js";
 import { letter } from "./keys.js";
 
 /**
@@ -36,6 +36,9 @@ export class Tool {
   /** @param {Gesture} _gesture */
   drag(_gesture) {}
   release() {}
+  // A press without a drag, after `release`.
+  /** @param {Point} point */
+  tap(point) { this.viewer.acceptAt(point); }
   // The gesture became a pinch, or the reader chose another tool.
   cancel() {}
   /** @param {KeyboardEvent} _event @returns {boolean} whether the key was used */
@@ -116,6 +119,7 @@ export class BoxTool extends Tool {
   key(event) {
     const { box } = this.viewer.marks, step = STEPS[event.key];
     if (isRemove(event) && box) this.viewer.setMarks({ box: null });
+    else if (isSet(event) && !box && this.viewer.acceptProposal()) return true;
     else if (isSet(event) && !box) this.set(this.middle());
     else if (step && box) this.set(this.stepped(box, step, event.shiftKey));
     else return false;
@@ -146,10 +150,12 @@ export class PolygonTool extends Tool {
   moved = null;
   isTraced = false;
 
+  tap() {}
+
   /** @param {Gesture} gesture */
   press({ point, reach }) {
     const outline = this.viewer.marks.polygon;
-    if (!this.drawn.length && outline && this.grab(outline, point, reach)) return;
+    if (!this.drawn.length && outline && this.grab(editable(outline), point, reach)) return;
     if (this.drawn.length > 2 && nearest([this.drawn[0]], point, reach) === 0) return this.close();
     this.drawn = [...this.drawn, point];
     this.viewer.redraw();
@@ -159,8 +165,9 @@ export class PolygonTool extends Tool {
   /** @param {Point[]} outline @param {Point} point @param {number} reach */
   grab(outline, point, reach) {
     const touched = nearest(outline, point, reach), edge = touched < 0 ? edgeAt(outline, point, reach / 2) : -1;
-    if (edge >= 0) this.viewer.setMarks({ polygon: outline.toSpliced(edge, 0, point) });
     const index = touched >= 0 ? touched : edge;
+    const changed = edge >= 0 ? outline.toSpliced(edge, 0, point) : outline;
+    if (index >= 0 && changed !== this.viewer.marks.polygon) this.viewer.setMarks({ polygon: changed });
     this.moved = index >= 0 ? { index } : null;
     return index >= 0;
   }
@@ -230,6 +237,8 @@ export class CaliperTool extends Tool {
   /** @type {Line[]} */
   before = [];
   startedAt = /** @type {Point | null} */ (null);
+
+  tap() {}
 
   /** @param {Gesture} gesture */
   press({ point, reach }) {
@@ -318,29 +327,69 @@ export class CaliperTool extends Tool {
   }
 }
 
-// A click on the nodule asks the page for an outline there, which becomes a proposal.
+// A click on the nodule asks the page for an outline there, which becomes a proposal; another click accepts it.
 export class ClickTool extends Tool {
   cursor = "cell";
   isPrecise = true;
-  /** @type {Point | null} */
-  pressedAt = null;
 
-  /** @param {Gesture} gesture */
-  press({ point }) { this.pressedAt = point; }
-
-  release() {
-    const point = this.pressedAt;
-    this.pressedAt = null;
-    if (point) this.viewer.outlineAt(point);
-  }
-
-  cancel() { this.pressedAt = null; }
+  /** @param {Point} point */
+  tap(point) { if (!this.viewer.acceptAt(point)) this.viewer.outlineAt(point); }
 
   key(event) {
     if (STEPS[event.key]) return this.viewer.moveCross(STEPS[event.key], event.shiftKey);
     if (!isSet(event)) return false;
-    this.viewer.outlineAt(this.viewer.showCross());
+    this.tap(this.viewer.showCross());
     return true;
+  }
+}
+
+// An area with burnt-in text is drawn, which the page has blackened.
+export class CoverTool extends Tool {
+  cursor = "crosshair";
+  isPrecise = true;
+  /** @type {Point | null} */
+  start = null;
+
+  tap() {}
+
+  /** @param {Gesture} gesture */
+  press({ point }) { this.start = point; }
+
+  /** @param {Gesture} gesture */
+  drag({ point }) { if (this.start) this.viewer.setCover(boxBetween(this.start, point)); }
+
+  release() {
+    this.start = null;
+    this.send();
+  }
+
+  cancel() {
+    this.start = null;
+    this.viewer.setCover(null);
+  }
+
+  // Arrows move the cross; Enter sets the first corner, and again the opposite one.
+  key(event) {
+    const { viewer } = this;
+    if (isSet(event)) return this.setCorner(viewer.showCross());
+    if (!STEPS[event.key]) return false;
+    viewer.moveCross(STEPS[event.key], event.shiftKey);
+    if (this.start && viewer.cross) viewer.setCover(boxBetween(this.start, viewer.cross));
+    return true;
+  }
+
+  /** @param {Point} point */
+  setCorner(point) {
+    if (this.start) this.release();
+    else this.start = point;
+    return true;
+  }
+
+  // Areas that are too small are slips.
+  send() {
+    const { cover, options } = this.viewer;
+    if (cover && Math.min(cover[2], cover[3]) >= MIN_DRAG_PX) options.onCover?.(cover);
+    else this.viewer.setCover(null);
   }
 }
 
@@ -352,6 +401,7 @@ export const makeTools = (viewer) => ({
   polygon: new PolygonTool(viewer),
   caliper: new CaliperTool(viewer),
   click: new ClickTool(viewer),
+  cover: new CoverTool(viewer),
 });
 
 /** @typedef {keyof ReturnType<typeof makeTools>} ToolName */

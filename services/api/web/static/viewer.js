@@ -1,13 +1,13 @@
 // The viewer of an ultrasound image: zoom, window and level, outlines, calipers, frames and the map, by mouse, touch and keys.
 
 import { make } from "./elements.js";
-import { lengthMm, simplified } from "./geometry.js";
+import { editable, encloses, lengthMm } from "./geometry.js";
 import { GreyLevels, PRESETS, mapGreys } from "./grey-levels.js";
 import { History } from "./history.js";
 import { Frames } from "./viewer-frames.js";
 import { PointerInput, listenToKeys } from "./viewer-input.js";
 import { keyHelp } from "./viewer-help.js";
-import { drawBox, drawCaliper, drawCross, drawHandles, drawLoupe, drawMap, drawOpenOutline, drawOutline } from "./viewer-overlay.js";
+import { drawBox, drawCaliper, drawCover, drawCross, drawHandles, drawLoupe, drawMap, drawOpenOutline, drawOutline, drawProposal } from "./viewer-overlay.js";
 import { Toolbar } from "./viewer-toolbar.js";
 import { makeTools } from "./viewer-tools.js";
 import { Viewport } from "./viewport.js";
@@ -19,7 +19,7 @@ import { t } from "./words.js";
  * @typedef {import("./geometry.js").Line} Line
  * @typedef {import("./geometry.js").Calibration} Calibration
  * @typedef {import("./viewer-tools.js").ToolName} ToolName
- * @typedef {{box: Box | null, polygon: Point[] | null, calipers: Line[], proposal: Point[] | null}} Marks
+ * @typedef {{box: Box | null, polygon: Point[] | null, calipers: Line[]}} Marks
  * @typedef {{points: Point[], style: "read" | "given"}} Outline
  * @typedef {{image: CanvasImageSource, box: Box, opacity: number}} ExplanationMap
  * @typedef {{marks: Marks, diametersMm: number[]}} Change  diametersMm: of the calipers, the longest first
@@ -29,21 +29,22 @@ import { t } from "./words.js";
  *   outlines?: Outline[],
  *   onChange?: (change: Change) => void,
  *   onOutlineAt?: (point: Point) => Promise<Point[] | null>,
+ *   onFrame?: (frame: number) => void,
+ *   onCover?: (box: Box) => void,
  *   onMap?: () => unknown,
  * }} Options
  *   label: what the image is, for screen readers; outlines: drawn over the image and switched off together; onChange:
  *   called after each edit by the reader; onOutlineAt: the outline of the nodule at a point, or null, for the tool
- *   `click`; onMap: called when the reader
- *   asks for the map, or no longer wants it
+ *   `click`; onFrame: called when the reader has chosen a frame; onCover: called with an area that the reader wants to
+ *   blacken; onMap: called when the reader asks for the map, or no longer wants it
+ * @typedef {{count: number, current: number, load: (frame: number) => Promise<ImageBitmap>}} Loop
  */
 
 /** @type {Marks} */
-const NO_MARKS = { box: null, polygon: null, calipers: [], proposal: null };
+const NO_MARKS = { box: null, polygon: null, calipers: [] };
 const SAY_AFTER_MS = 400;
 // Above this scale pixels are shown as squares.
 const SMOOTH_UP_TO = 6;
-const HANDLES_UP_TO = 60;
-const PROPOSAL_TOLERANCE_PX = 0.75;
 
 export class Viewer {
   viewport = new Viewport();
@@ -60,6 +61,10 @@ export class Viewer {
   showsMap = false;
   showsOutlines = true;
   isReady = false;
+  /** @type {Point[][]} SERA's own outlines, of which the reader may accept one */
+  proposals = [];
+  /** @type {Box | null} an area to blacken that is being drawn */
+  cover = null;
   /** @type {Point | null} */
   cross = null;
   /** @type {Point | null} where a finger hides the image, on the screen */
@@ -82,7 +87,7 @@ export class Viewer {
     this.canvas = make("canvas", { tabIndex: 0, role: "application", "aria-label": options.label, "aria-roledescription": t("viewer.kind") });
     this.readout = make("p", { className: "viewer-readout", "aria-hidden": "true" });
     this.status = make("p", { className: "visually-hidden", role: "status" });
-    this.proposal = this.proposalActions();
+    this.proposal = make("div", { className: "viewer-proposal", hidden: true });
     this.stage = make("div", { className: "viewer-stage" }, this.canvas, this.readout, this.proposal);
     this.assemble();
     this.pointers = new PointerInput(this, this.canvas);
@@ -99,21 +104,13 @@ export class Viewer {
     this.root.append(this.toolbar.element, this.stage, this.frames.element, this.status, help.hint, help.popover);
   }
 
-  proposalActions() {
-    const accept = make("button", { type: "button", textContent: t("viewer.proposal.accept"), title: "Y" });
-    const discard = make("button", { type: "button", textContent: t("viewer.proposal.discard") });
-    accept.addEventListener("click", () => { this.acceptProposal(); this.canvas.focus(); });
-    discard.addEventListener("click", () => { this.propose(null); this.canvas.focus(); });
-    return make("div", { className: "viewer-proposal", hidden: true }, accept, discard);
-  }
-
   get tool() { return this.tools[this.toolName]; }
 
   /**
-   * Shows an image in whole. Marks and greys begin anew.
+   * Shows an image in whole. Marks, proposals and greys begin anew.
    *
    * @param {ImageBitmap} image
-   * @param {{calibration?: Calibration | null, marks?: Partial<Marks>, frames?: {count: number, current: number, load: (frame: number) => Promise<ImageBitmap>}}} [facts]
+   * @param {{calibration?: Calibration | null, marks?: Partial<Marks>, frames?: Loop}} [facts]
    */
   show(image, { calibration = null, marks = {}, frames } = {}) {
     this.isReady = true;
@@ -121,6 +118,8 @@ export class Viewer {
     this.map = null;
     this.showsMap = false;
     this.cross = null;
+    this.cover = null;
+    this.proposals = [];
     this.greys.reset();
     this.marks = { ...NO_MARKS, ...marks };
     this.history = new History(this.marks);
@@ -129,6 +128,14 @@ export class Viewer {
     this.replaceImage(image, this.frames.current);
     this.resize();
     this.showProposalActions();
+  }
+
+  // Shows the same image as it is now, after areas of it were blackened; view, greys and marks stay.
+  /** @param {ImageBitmap} image @param {Loop} loop */
+  refresh(image, loop) {
+    this.cover = null;
+    this.frames.set({ ...loop, image });
+    this.replaceImage(image, loop.current);
   }
 
   // Shows another picture of the same size in place of the present one; view, greys and marks stay.
@@ -270,24 +277,32 @@ export class Viewer {
     return t("viewer.pixels", { n: Math.round(Math.hypot(line[1][0] - line[0][0], line[1][1] - line[0][1])) });
   }
 
-  // ---- SERA's own outline as a proposal
+  // ---- SERA's own outlines as proposals
 
-  /** @param {Point[] | null} outline */
-  propose(outline) {
-    this.setMarks({ proposal: outline });
-    this.commit();
-    if (outline) this.say(t("viewer.proposal.there"));
+  // The outlines take the place of those proposed before. They are no marks, and are not undone.
+  /** @param {Point[][]} outlines */
+  propose(outlines) {
+    this.proposals = outlines;
+    if (outlines.length) this.say(t("viewer.proposal.there"));
+    this.showProposalActions();
+    this.redraw();
   }
 
-  // The proposal becomes the reader's outline, whose points can be moved.
-  acceptProposal() {
-    const { proposal } = this.marks;
+  // What can be accepted: nothing while the reader has an outline.
+  get openProposals() { return this.marks.polygon ? [] : this.proposals; }
+
+  // The proposal becomes the reader's outline, as it is; its points can be moved.
+  acceptProposal(index = 0) {
+    const proposal = this.openProposals[index];
     if (!proposal) return false;
-    this.setMarks({ polygon: simplified(proposal, PROPOSAL_TOLERANCE_PX), box: null, proposal: null });
+    this.setMarks({ polygon: proposal, box: null });
     this.commit();
     this.useTool("polygon");
     return true;
   }
+
+  /** @param {Point} point @returns {boolean} whether there was a proposal to accept */
+  acceptAt(point) { return this.acceptProposal(this.openProposals.findIndex((outline) => encloses(outline, point))); }
 
   /** @param {Point} point */
   async outlineAt(point) {
@@ -295,14 +310,34 @@ export class Viewer {
     this.say(t("viewer.proposal.looking"));
     try {
       const outline = await this.options.onOutlineAt(point);
-      if (outline) this.propose(outline);
+      if (outline) this.propose([outline]);
       else this.say(t("viewer.proposal.none"));
     } catch (problem) {
       this.say(problem.message);
     }
   }
 
-  showProposalActions() { this.proposal.hidden = !this.marks.proposal; }
+  showProposalActions() {
+    const outlines = this.openProposals;
+    this.proposal.hidden = !outlines.length;
+    const name = (index) => (outlines.length > 1 ? t("viewer.proposal.accept_one", { number: index + 1 }) : t("viewer.proposal.accept"));
+    const accepts = outlines.map((_, index) => this.proposalButton(name(index), () => this.acceptProposal(index)));
+    this.proposal.replaceChildren(...accepts, this.proposalButton(t("viewer.proposal.discard"), () => this.propose([])));
+  }
+
+  proposalButton(textContent, press) {
+    const button = make("button", { type: "button", textContent });
+    button.addEventListener("click", () => { press(); this.canvas.focus({ preventScroll: true }); });
+    return button;
+  }
+
+  // ---- areas to blacken
+
+  /** @param {Box | null} box */
+  setCover(box) {
+    this.cover = box;
+    this.redraw();
+  }
 
   // ---- layers
 
@@ -394,11 +429,12 @@ export class Viewer {
 
   /** @param {CanvasRenderingContext2D} pen */
   drawMarks(pen) {
-    const { viewport, marks, tools } = this, { box, polygon, proposal, calipers } = marks;
-    if (proposal) drawOutline(pen, viewport, proposal, "proposal");
+    const { viewport, marks, tools } = this, { box, polygon, calipers } = marks, proposals = this.openProposals;
+    proposals.forEach((outline, index) => drawProposal(pen, viewport, outline, proposals.length > 1 ? String(index + 1) : ""));
     if (box) drawBox(pen, viewport, box);
     if (polygon) drawOutline(pen, viewport, polygon, "own");
-    if (polygon && this.toolName === "polygon" && polygon.length <= HANDLES_UP_TO) drawHandles(pen, polygon.map((point) => viewport.toScreen(point)));
+    if (polygon && this.toolName === "polygon") drawHandles(pen, editable(polygon).map((point) => viewport.toScreen(point)));
+    if (this.cover) drawCover(pen, viewport, this.cover);
     drawOpenOutline(pen, viewport, tools.polygon.drawn);
     const active = this.toolName === "caliper" ? tools.caliper.active : null;
     calipers.forEach((line, index) => drawCaliper(pen, viewport, line, this.lengthText(line), active?.caliper === index ? active.end : null));
