@@ -62,7 +62,6 @@ def test_a_proposed_outline_is_accepted_by_one_key_and_becomes_the_roi(
     page.get_by_label("Largest diameter").fill("12")
     page.get_by_role("button", name="Analyse").click()
     roi = case_of(page, stage)["roi"]
-    assert len(roi["polygon"]) > 8
     query = (
         "SELECT outlines FROM preview_outlines WHERE prompt IS NULL ORDER BY id DESC"
     )

@@ -1,9 +1,23 @@
 """The viewer's calculations, module by module, in the browser that runs them."""
 
+import json
+from itertools import cycle, product
+
 import pytest
 
 from services.api.reports.sentences import risk_percent
 from services.api.web.files import STATIC_URL
+from shared.guidelines import (
+    GUIDELINES,
+    Composition,
+    Descriptors,
+    Echogenicity,
+    Focus,
+    Margin,
+    Orientation,
+    descriptors_to_json,
+)
+from shared.guidelines.guideline_json import guideline_to_json
 
 ROUGH = {"abs": 1e-6}
 
@@ -141,3 +155,59 @@ def test_risks_are_shown_by_the_rule_of_the_server(run):
         f"({{ riskPercent }}) => {risks}.map((risk) => riskPercent(risk))", "risks"
     )
     assert shown == [risk_percent(risk) for risk in risks]
+
+
+COUNT = """
+({ countPoints, findLevel }) => (GUIDELINES).map((guideline) =>
+  (NODULES).map((nodule) => [countPoints(guideline, nodule), findLevel(guideline, nodule)]))
+"""
+
+
+def every_nodule() -> list[Descriptors]:
+    """Each combination of terms, with one of the sets of foci in turn."""
+    foci = [frozenset(), *({focus} for focus in Focus), frozenset(Focus)]
+    terms = product(Composition, Echogenicity, Orientation, Margin, (False, True))
+    return [
+        Descriptors(
+            composition, echogenicity, orientation, margin, foci_of, eccentric=eccentric
+        )
+        for (composition, echogenicity, orientation, margin, eccentric), foci_of in zip(
+            terms, cycle(foci), strict=False
+        )
+        if not eccentric or composition is Composition.MIXED
+    ]
+
+
+def test_points_and_levels_are_counted_as_by_the_guidelines(run):
+    nodules = every_nodule()
+    counted = run(
+        COUNT.replace(
+            "GUIDELINES",
+            json.dumps([guideline_to_json(item) for item in GUIDELINES.values()]),
+        ).replace(
+            "NODULES", json.dumps([descriptors_to_json(nodule) for nodule in nodules])
+        ),
+        "guideline",
+    )
+    for guideline, of_guideline in zip(GUIDELINES.values(), counted, strict=True):
+        for nodule, (points, level) in zip(nodules, of_guideline, strict=True):
+            expected = guideline.classify(nodule)
+            assert points == guideline.points(nodule)
+            assert level == (expected and expected.name)
+
+
+def test_an_outline_of_many_points_is_thinned_before_they_are_moved(run):
+    result = run(
+        """({ editable, encloses }) => {
+          const angles = Array.from({ length: 400 }, (_, i) => i / 400 * 2 * Math.PI);
+          const circle = angles.map((angle) => [100 + 50 * Math.cos(angle), 100 + 50 * Math.sin(angle)]);
+          const thin = editable(circle), radii = thin.map(([x, y]) => Math.hypot(x - 100, y - 100));
+          const isEnclosed = [[100, 100], [149, 149]].map((point) => encloses(thin, point));
+          return { count: thin.length, least: Math.min(...radii), isEnclosed, same: editable(thin) === thin };
+        }""",
+        "geometry",
+    )
+    assert 8 < result["count"] <= 24
+    assert result["least"] == pytest.approx(50, abs=0.1)
+    assert result["isEnclosed"] == [True, False]
+    assert result["same"]

@@ -17,6 +17,8 @@ export class Description {
     this.chosen = new Map();
     this.section.addEventListener("change", () => this.update());
     this.section.addEventListener("click", (event) => this.unchoose(event.target));
+    // A browser does nothing at the space bar on a chosen radio button.
+    this.section.addEventListener("keydown", (event) => this.pressSpace(event));
     byId("undescribe").addEventListener("click", () => this.leave());
     this.update();
   }
@@ -55,7 +57,14 @@ export class Description {
   unchoose(input) {
     if (input.type !== "radio" || this.chosen.get(input.name) !== input.value) return this.remember();
     input.checked = false;
+    this.remember();
     this.update();
+  }
+
+  pressSpace(event) {
+    if (event.key !== " " || event.target.type !== "radio" || !event.target.checked) return;
+    event.preventDefault();
+    this.unchoose(event.target);
   }
 
   remember() {

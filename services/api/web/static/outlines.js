@@ -45,9 +45,8 @@ export class Outlines {
     this.stop = new AbortController();
     const { signal } = this.stop, { box, polygon } = this.viewer.marks;
     this.say("");
-    if (polygon) return;
     this.viewer.propose([]);
-    if (!this.link) return;
+    if (!this.link || polygon) return;
     this.say(t(box ? "reader.outlines.tracing" : "reader.outlines.looking"));
     try {
       await pause(settleMs, signal);
@@ -80,11 +79,23 @@ export class Outlines {
   async at(point) {
     this.stop.abort();
     this.stop = new AbortController();
+    const { signal } = this.stop;
+    this.say(t("reader.outlines.looking"));
+    try {
+      const outlines = await this.fetchAt(point, signal);
+      this.say(t(outlines.length ? "reader.outlines.at_point" : "reader.outlines.none_at_point"));
+      return outlines[0]?.polygon ?? null;
+    } catch (problem) {
+      if (!signal.aborted) this.say(problem.message);
+      throw problem;
+    }
+  }
+
+  /** @param {Point} point @param {AbortSignal} signal */
+  async fetchAt(point, signal) {
     if (!this.link) throw new Problem({ detail: t("reader.outlines.no_network"), code: "no-outline-network" });
-    const whole = /** @type {Point} */ (point.map((length) => Math.round(length * 10) / 10));
-    const { outlines } = await fetchOutlines(this.link, { point: whole }, this.stop.signal);
-    this.say(t(outlines.length ? "reader.outlines.at_point" : "reader.outlines.none_at_point"));
-    return outlines[0]?.polygon ?? null;
+    const rounded = /** @type {Point} */ (point.map((length) => Math.round(length * 10) / 10));
+    return (await fetchOutlines(this.link, { point: rounded }, signal)).outlines;
   }
 
   say(text) {

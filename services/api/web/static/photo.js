@@ -1,5 +1,6 @@
 // Straightens a photo of a screen: SERA or the reader sets its four corners, and the reader checks the picture before use.
 
+import { make } from "./elements.js";
 import { fetchPreview } from "./preview.js";
 import { t } from "./words.js";
 
@@ -73,7 +74,7 @@ class PhotoDialog {
     this.objectUrl = URL.createObjectURL(this.preview.preview);
     const { result, advice, use } = this.parts, { photo } = this.preview;
     result.src = this.objectUrl;
-    advice.replaceChildren(...photo.advice.map(({ code }) => make("li", t(`photo.advice.${code}`))));
+    advice.replaceChildren(...photo.advice.map(({ code }) => make("li", { textContent: t(`photo.advice.${code}`) })));
     use.textContent = t(photo.retake ? "photo.use_anyway" : "photo.use");
     use.classList.toggle("first", !photo.retake);
     this.show("straight");
@@ -82,7 +83,7 @@ class PhotoDialog {
   }
 
   retake() {
-    const [file] = this.parts.camera.files;
+    const [file] = this.parts.camera.files ?? [];
     this.parts.camera.value = "";
     if (file) this.attempt(() => this.begin(file));
   }
@@ -187,23 +188,14 @@ function draw(canvas, bitmap) {
 }
 
 function build() {
-  const dialog = make("dialog"), title = make("h2", t("photo.title")), status = make("p");
-  dialog.className = "photo";
-  title.id = "photo-title";
-  dialog.setAttribute("aria-labelledby", title.id);
-  status.setAttribute("role", "status");
-  const canvas = make("canvas"), handles = CORNERS.map(makeHandle);
-  canvas.setAttribute("role", "img");
-  canvas.setAttribute("aria-label", t("photo.as_taken"));
-  const { svg, outline } = makeOutline();
-  const stage = make("div", canvas, svg, ...handles);
-  stage.className = "photo-stage";
-  const hint = make("p", t("photo.hint"));
-  hint.className = "hint";
-  hint.id = "photo-hint";
-  const result = make("img"), advice = make("ul");
-  result.alt = t("photo.straightened");
-  advice.className = "warnings";
+  const title = make("h2", { id: "photo-title", textContent: t("photo.title") }), status = make("p", { role: "status" });
+  const dialog = make("dialog", { className: "photo", "aria-labelledby": title.id });
+  /** @type {HTMLCanvasElement & {scale: number}} */
+  const canvas = Object.assign(make("canvas", { role: "img", "aria-label": t("photo.as_taken") }), { scale: 1 });
+  const handles = CORNERS.map(makeHandle), { svg, outline } = makeOutline();
+  const stage = make("div", { className: "photo-stage" }, canvas, svg, ...handles);
+  const hint = make("p", { id: "photo-hint", className: "hint", textContent: t("photo.hint") });
+  const result = make("img", { alt: t("photo.straightened") }), advice = make("ul", { className: "warnings" });
   const straighten = button("photo.straighten", "button first"), back = button("photo.back", "secondary"), use = button("photo.use", "button");
   const cancel = button("photo.cancel", "secondary"), { label, camera } = makeCamera();
   const corners = step("corners", hint, stage, actions(straighten));
@@ -214,12 +206,7 @@ function build() {
 }
 
 function makeHandle(name) {
-  const handle = make("button");
-  handle.type = "button";
-  handle.className = "photo-corner";
-  handle.setAttribute("aria-label", t(`photo.corner.${name}`));
-  handle.setAttribute("aria-describedby", "photo-hint");
-  return handle;
+  return make("button", { type: "button", className: "photo-corner", "aria-label": t(`photo.corner.${name}`), "aria-describedby": "photo-hint" });
 }
 
 function makeOutline() {
@@ -233,37 +220,15 @@ function makeOutline() {
 }
 
 function makeCamera() {
-  const camera = Object.assign(make("input"), { type: "file", accept: "image/*", className: "photo-camera" });
+  const camera = make("input", { type: "file", accept: "image/*", className: "photo-camera" });
   camera.setAttribute("capture", "environment");
-  const label = make("label", make("span", t("photo.retake")), camera);
-  label.className = "button secondary photo-retake";
+  const label = make("label", { className: "button secondary photo-retake" }, make("span", { textContent: t("photo.retake") }), camera);
   return { label, camera };
 }
 
-function step(name, ...parts) {
-  const section = make("div", ...parts);
-  section.dataset.step = name;
-  return section;
-}
-
-function actions(...parts) {
-  const line = make("div", ...parts);
-  line.className = "actions";
-  return line;
-}
-
-function button(key, kind = "") {
-  const element = make("button", t(key));
-  element.type = "button";
-  element.className = kind;
-  return element;
-}
-
-function make(tag, ...parts) {
-  const element = document.createElement(tag);
-  element.append(...parts);
-  return element;
-}
+const step = (name, ...parts) => make("div", { "data-step": name }, ...parts);
+const actions = (...parts) => make("div", { className: "actions" }, ...parts);
+const button = (key, className = "") => make("button", { type: "button", className, textContent: t(key) });
 
 function clamp(value, max) {
   return Math.min(Math.max(value, 0), max);

@@ -4,7 +4,7 @@ import { make } from "./elements.js";
 import { Outlines } from "./outlines.js";
 import { fetchPreview } from "./preview.js";
 import { takePhoto } from "./photo.js";
-import { byId } from "./session.js";
+import { byId, say } from "./session.js";
 import { Viewer } from "./viewer.js";
 import { sentence, t } from "./words.js";
 
@@ -95,14 +95,14 @@ export class Picture {
   }
 
   // `ready` resolves when the step is over; its problem is shown unless another step began.
-  /** @param {(turn: number) => Promise<void>} step @param {() => void} [onProblem] */
+  /** @param {(turn: number) => Promise<void>} step @param {(problem: Error) => void} [onProblem] */
   run(step, onProblem) {
     const turn = ++this.turn;
     this.say(t("reader.image.looking"));
     this.ready = step(turn).catch((problem) => {
       if (turn !== this.turn) return;
       this.say(problem.message, true);
-      onProblem?.();
+      onProblem?.(problem);
     });
     return this.ready;
   }
@@ -118,19 +118,25 @@ export class Picture {
     this.listeners.onMeasured(preview.size_mm);
   }
 
-  // Shows the same image, changed; the reader's marks stay.
+  // Takes a preview of the same image; the reader's marks stay.
   async again(getPreview, turn) {
-    const preview = await getPreview(), bitmap = await createImageBitmap(preview.preview);
+    const preview = await getPreview();
     if (turn !== this.turn) return;
     this.preview = preview;
-    this.viewer.refresh(bitmap, this.loop);
     this.describe();
+  }
+
+  // The same once areas were covered or uncovered: other pixels.
+  async redraw(getPreview, turn) {
+    await this.again(getPreview, turn);
+    const bitmap = await createImageBitmap(this.preview.preview);
+    if (turn === this.turn) this.viewer.refresh(bitmap, this.loop);
   }
 
   // What the page says of the image as it is now.
   describe() {
-    const { preview, photo } = this, name = this.file?.name || t("reader.image.pasted");
-    this.say(t(photo ? "reader.image.photo" : "reader.image.shown", { name }));
+    const { preview, photo } = this;
+    this.sayName();
     byId("straighten").hidden = photo || preview.frames > 1 || preview.format === "dicom";
     byId("uncover").hidden = !this.covers.length;
     this.warn([...(photo ? [{ message: t("reader.image.photo_changes") }, ...this.advice] : []), ...preview.warnings]);
@@ -138,23 +144,32 @@ export class Picture {
     this.sayMarks();
   }
 
+  sayName() { this.say(t(this.photo ? "reader.image.photo" : "reader.image.shown", { name: this.file?.name || t("reader.image.pasted") })); }
+
   // ---- frames and covered areas
 
   /** @returns {import("./viewer.js").Loop} */
   get loop() {
-    const { preview, file, covers } = this;
-    const load = async (frame) => createImageBitmap((await (preview.id ? fetchPreview(preview.id, { frame }) : fetchPreview(/** @type {Blob} */ (file), { frame, covers }))).preview);
-    return { count: preview.frames, current: preview.frame, load };
+    const { frames: count, frame: current } = this.preview;
+    return { count, current, load: async (frame) => createImageBitmap((await this.fetchAgain({ frame })).preview) };
   }
 
-  // The frame counts once the reader stays on it.
+  // The frame counts once the reader stays on it. If it cannot be had, the viewer goes back to the one that counts.
   turnTo(frame) {
     clearTimeout(this.frameTimer);
+    if (frame === this.preview.frame) return this.stay();
     const settled = new Promise((resolve) => { this.frameTimer = setTimeout(resolve, FRAME_SETTLE_MS); });
     this.run(async (turn) => {
       await settled;
-      if (turn === this.turn) await this.again(() => this.fetchAgain({ frame }), turn);
-    });
+      if (turn === this.turn) await this.again(() => this.fetchAgain({ frame, keep: true }), turn);
+    }, (problem) => { say(problem.message, true); this.viewer.frames.scrubTo(this.preview.frame); });
+  }
+
+  // What is being loaded counts no more.
+  stay() {
+    this.turn += 1;
+    this.ready = null;
+    this.sayName();
   }
 
   /** @param {Box} box */
@@ -162,25 +177,25 @@ export class Picture {
     const area = /** @type {Box} */ ([Math.floor(box[0]), Math.floor(box[1]), Math.ceil(box[2]), Math.ceil(box[3])]);
     this.covers = [...this.covers, area];
     const undo = () => { this.covers = this.covers.slice(0, -1); this.viewer.setCover(null); };
-    this.run((turn) => this.again(() => this.fetchAgain({ frame: this.frame, covers: [area] }), turn), undo);
+    this.run((turn) => this.redraw(() => this.fetchAgain({ frame: this.frame, covers: [area], keep: true }), turn), undo);
   }
 
   // What was blackened is gone from the kept preview, so that the file is sent again.
   uncover() {
     this.covers = this.covers.slice(0, -1);
     this.preview.id = null;
-    this.run((turn) => this.again(() => this.fetchAgain({ frame: this.frame }), turn));
+    this.run((turn) => this.redraw(() => this.fetchAgain({ frame: this.frame, keep: true }), turn));
   }
 
   get frame() { return this.preview.frames > 1 ? this.viewer.frames.current : undefined; }
 
   // The kept preview with a change; the file itself is sent only where it is not kept.
   /** @param {import("./preview.js").PreviewOptions} options */
-  fetchAgain({ frame, covers }) {
+  fetchAgain({ frame, covers, keep = false }) {
     const { preview, file } = this;
-    const fetchWhole = () => fetchPreview(/** @type {Blob} */ (file), { frame, covers: this.covers, keep: true });
+    const fetchWhole = () => fetchPreview(/** @type {Blob} */ (file), { frame, covers: this.covers, keep });
     if (!preview.id) return fetchWhole();
-    return fetchPreview(preview.id, { frame, covers, keep: true }).catch((problem) => {
+    return fetchPreview(preview.id, { frame, covers, keep }).catch((problem) => {
       if (problem.code !== "preview-not-kept") throw problem;
       return fetchWhole();
     });

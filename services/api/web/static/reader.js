@@ -25,7 +25,7 @@ form.addEventListener("reset", clear);
 form.querySelector("[type=reset]").addEventListener("click", (event) => { event.preventDefault(); reset(); });
 addEventListener("pageshow", ({ persisted }) => persisted && form.reset());
 // "Next case" of a result comes here.
-if (location.hash === "#drop") imageField().focus();
+if (location.hash === "#new") imageField().focus();
 readEarlierInput();
 
 // Input from before this script ran is read now; the button is enabled only then.

@@ -288,13 +288,11 @@ export class Viewer {
     this.redraw();
   }
 
-  // What can be accepted: nothing while the reader has an outline.
-  get openProposals() { return this.marks.polygon ? [] : this.proposals; }
-
   // The proposal becomes the reader's outline, as it is; its points can be moved.
   acceptProposal(index = 0) {
-    const proposal = this.openProposals[index];
+    const proposal = this.proposals[index];
     if (!proposal) return false;
+    this.proposals = [];
     this.setMarks({ polygon: proposal, box: null });
     this.commit();
     this.useTool("polygon");
@@ -302,7 +300,7 @@ export class Viewer {
   }
 
   /** @param {Point} point @returns {boolean} whether there was a proposal to accept */
-  acceptAt(point) { return this.acceptProposal(this.openProposals.findIndex((outline) => encloses(outline, point))); }
+  acceptAt(point) { return this.acceptProposal(this.proposals.findIndex((outline) => encloses(outline, point))); }
 
   /** @param {Point} point */
   async outlineAt(point) {
@@ -318,7 +316,7 @@ export class Viewer {
   }
 
   showProposalActions() {
-    const outlines = this.openProposals;
+    const outlines = this.proposals;
     this.proposal.hidden = !outlines.length;
     const name = (index) => (outlines.length > 1 ? t("viewer.proposal.accept_one", { number: index + 1 }) : t("viewer.proposal.accept"));
     const accepts = outlines.map((_, index) => this.proposalButton(name(index), () => this.acceptProposal(index)));
@@ -429,7 +427,7 @@ export class Viewer {
 
   /** @param {CanvasRenderingContext2D} pen */
   drawMarks(pen) {
-    const { viewport, marks, tools } = this, { box, polygon, calipers } = marks, proposals = this.openProposals;
+    const { viewport, marks, tools } = this, { box, polygon, calipers } = marks, { proposals } = this;
     proposals.forEach((outline, index) => drawProposal(pen, viewport, outline, proposals.length > 1 ? String(index + 1) : ""));
     if (box) drawBox(pen, viewport, box);
     if (polygon) drawOutline(pen, viewport, polygon, "own");
