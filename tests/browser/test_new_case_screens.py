@@ -36,6 +36,7 @@ DROP = """
 def screen_with_text() -> bytes:
     """A wide image with a line of text, which is warned of."""
     screen = Screen(width=420, height=300)
+    screen.pixels[:40] = 0
     for place_of, glyph in enumerate("KIM MINJI 1958"):
         screen.letter(20 + 14 * place_of, 26, glyph)
     return encode(screen.pixels)
@@ -185,7 +186,7 @@ def test_a_phone_goes_on_step_by_step(open_page):
     expect(current).to_have_text("Nodule", timeout=TIMEOUT_MS)
     expect(page.locator("#submit")).to_be_hidden()
     page.locator("#next").tap()
-    expect(current).to_have_text("Size and findings")
+    expect(current).to_have_text("Findings")
     page.locator("#submit").tap()
     expect(page.locator("#status")).to_contain_text("size of the nodule")
     expect(page.locator("#size")).to_be_focused()

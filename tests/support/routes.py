@@ -63,7 +63,7 @@ class Route:
             example = self._example(definition["schema"])
             if kind == "application/json":
                 return {"json": example}
-            if str(self) == "POST /v1/cases":
+            if str(self) in ("POST /v1/cases", "POST /v1/previews"):
                 example |= {"image": PICTURE}  # either this or a kept preview
             files = {
                 name: value
