@@ -21,6 +21,7 @@ let lastRequest = {};
 let busy = false;
 
 form.addEventListener("submit", (event) => { event.preventDefault(); submit(); });
+form.addEventListener("input", () => { if (!busy) say(""); });
 form.addEventListener("reset", clear);
 form.querySelector("[type=reset]").addEventListener("click", (event) => { event.preventDefault(); reset(); });
 addEventListener("pageshow", ({ persisted }) => persisted && form.reset());

@@ -66,6 +66,7 @@ export class SizeField {
     byId("size-unit").textContent = size?.hasUnit ? `= ${number}` : "mm";
     byId("size-said").textContent = size ? t("reader.size.understood", { size: number }) : typed && t("reader.size.unread");
     byId("size-said").classList.toggle("problem", Boolean(typed) && !size);
+    byId("size-said").classList.toggle("visually-hidden", Boolean(size)); // seen in the unit beside the field
     this.input.setAttribute("aria-invalid", String(Boolean(typed) && !size));
     if (byId("size-doubt").hidden === false) this.question();
     this.compare();
