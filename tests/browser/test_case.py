@@ -11,6 +11,7 @@ from playwright.sync_api import Page, expect
 from shared.domain.roles import Role
 from shared.guidelines import DESCRIPTORS_EXAMPLE
 from tests.browser.faithfulness import state_faithfulness
+from tests.browser.layout import layout_faults
 from tests.browser.recipe_results import suspended
 from tests.support.builders import encode, png
 from tests.support.sign_in import PASSWORD
@@ -154,7 +155,7 @@ def test_the_report_text_is_copied_in_the_language_of_the_page(open_page, result
 
 
 def test_the_readers_own_level_comes_before_the_answer(
-    open_page, stage, stack_ledger, assert_accessible
+    open_page, stage, stack_ledger, assert_accessible, screenshot
 ):
     case = stage.hospital("levels").read(png(6))
     with stack_ledger.system_session("test") as session:
@@ -165,8 +166,15 @@ def test_the_readers_own_level_comes_before_the_answer(
     store.click()
     expect(page.locator("#own-level-problem")).to_contain_text("Choose your level")
     expect(page.locator("#decision")).to_have_count(0)
+    level = page.get_by_label("My suspicion level")
+    level.select_option("TR2")
+    page.get_by_label("Solid", exact=False).first.check()
+    expect(level).to_have_value("")
+    expect(page.locator("#counted")).to_contain_text("points: 2")
     assert_accessible(page)
-    page.get_by_label("My suspicion level").select_option("TR4")
+    assert layout_faults(page) == []
+    screenshot(page, "own-level")
+    level.select_option("TR4")
     store.press("Enter")
     expect(page.locator("#decision")).to_be_visible(timeout=TIMEOUT_MS)
     expect(page.locator("#levels")).to_contain_text("TR4")

@@ -358,3 +358,16 @@ def test_a_chip_is_given_up_by_a_second_press(open_page):
 def test_the_next_case_begins_at_the_field_for_the_image(open_page):
     page = open_page(path="/#new")
     expect(page.locator("#file")).to_be_focused()
+
+
+def test_findings_are_counted_by_the_hospital_s_own_guideline_in_its_words(
+    open_page, stack_ledger
+):
+    with stack_ledger.system_session("test") as session:
+        hospital = session.hospitals.ensure("k-tirads")
+        rule = {"fna_rule": "risk-band/K-TIRADS-2021/1"}
+        session.hospitals.change(hospital, rule)
+    page = open_page(hospital="k-tirads", path="/")
+    for chip in ("Solid", "Mildly hypo", "Parallel", "Spiculated"):
+        page.get_by_label(chip).first.check()
+    expect(page.locator("#counted")).to_have_text("K-TIRADS 5 suspicious signs: 1")
