@@ -16,6 +16,7 @@ from shared.guidelines import (
     parse_descriptors,
 )
 from shared.phantoms import draw
+from tests.integration.api.test_preview_outlines import EXPIRE
 from tests.integration.api.test_previews import calibrated
 from tests.support.builders import Screen, dicom_file, encode, png
 from tests.support.phone_photos import photograph
@@ -187,7 +188,8 @@ def test_the_warnings_of_a_preview_name_their_facts(open_page):
     expect(warnings).not_to_contain_text("{")
 
 
-def test_a_frame_of_a_loop_is_chosen(open_page, stage):
+@pytest.mark.parametrize("is_played", [False, True])
+def test_the_frame_that_is_seen_is_the_one_that_is_read(open_page, stage, is_played):
     page = open_page(path="/")
     loop = np.stack([draw(seed, size_px=128).pixels for seed in range(4)])
     choose(
@@ -197,12 +199,36 @@ def test_a_frame_of_a_loop_is_chosen(open_page, stage):
         kind="application/dicom",
     )
     uploads = file_uploads(page)
-    page.get_by_label("Frame of the loop").press("ArrowLeft")
-    expect(page.locator(".viewer-frames output")).to_have_text("Frame 2 of 4")
     page.get_by_label("Largest diameter").fill("21")
+    label = page.locator(".viewer-frames output")
+    if is_played:
+        page.get_by_role("button", name="Play the loop").click()
+        expect(label).to_have_text("Frame 4 of 4")
+    else:
+        page.get_by_label("Frame of the loop").press("ArrowLeft")
+        expect(label).to_have_text("Frame 2 of 4")
     page.get_by_role("button", name="Analyse").click()
-    assert case_of(page, stage)["frame"] == 2
+    page.wait_for_timeout(100)
+    seen = int(label.inner_text().split()[1]) if is_played else 2
+    assert case_of(page, stage)["frame"] == seen
     assert uploads == []
+
+
+def test_a_frame_that_cannot_be_had_is_not_sent(open_page, stage):
+    page = open_page(path="/")
+    loop = np.stack([draw(seed, size_px=128).pixels for seed in range(4)])
+    data = dicom_file(loop, NumberOfFrames=4)
+    choose(page, data=data, name="loop.dcm", kind="application/dicom")
+    page.get_by_label("Largest diameter").fill("21")
+    problem = {"code": "decoders-busy", "detail": "Too many images are being read."}
+    page.route("**/v1/previews", lambda route: route.fulfill(status=503, json=problem))
+    page.get_by_label("Frame of the loop").press("ArrowLeft")
+    page.get_by_role("button", name="Analyse").click()
+    expect(page.locator("#status")).to_contain_text("Too many images")
+    expect(page.locator(".viewer-frames output")).to_have_text("Frame 3 of 4")
+    page.unroute("**/v1/previews")
+    page.get_by_role("button", name="Analyse").click()
+    assert case_of(page, stage)["frame"] is None
 
 
 def test_reset_clears_everything_and_a_lost_answer_makes_no_second_case(
@@ -284,26 +310,20 @@ def file_uploads(page: Page) -> list[str]:
     """Collects the requests that carry a file from now on."""
     uploads: list[str] = []
 
-    def collect(request):
-        if b"filename=" in (request.post_data_buffer or b""):
-            uploads.append(request.url)
+    def collect(route):
+        if b"filename=" in (route.request.post_data_buffer or b""):
+            uploads.append(route.request.url)
+        route.continue_()
 
-    page.on("request", collect)
+    page.route("**/v1/**", collect)
     return uploads
 
 
-def test_a_blackened_area_is_black_in_the_case(open_page, stage):
-    page = open_page(path="/")
-    choose(page)
-    uploads = file_uploads(page)
-    tool(page, "cover")
-    drag(page, (0.1, 0.1), (0.3, 0.3), (0.5, 0.4))
-    expect(page.locator("#uncover")).to_be_visible()
-    page.get_by_label("Largest diameter").fill("12")
-    page.get_by_role("button", name="Analyse").click()
-    case_of(page, stage)
-    assert uploads == []
-    stored = page.evaluate(
+def greys_of_case(page: Page, stage) -> list[int]:
+    """Greys of the stored image of the case that the browser shows: two in a blackened area, one
+    beside it.
+    """
+    return page.evaluate(
         """async (path) => {
           const picture = await createImageBitmap(await (await fetch(path)).blob());
           const pen = new OffscreenCanvas(picture.width, picture.height).getContext("2d");
@@ -312,8 +332,27 @@ def test_a_blackened_area_is_black_in_the_case(open_page, stage):
         }""",
         f"/v1{page.url.removeprefix(stage.stack.url)}/image.png",
     )
-    assert stored[:2] == [0, 0]
-    assert stored[2] > 0
+
+
+@pytest.mark.parametrize("is_erased", [False, True])
+def test_a_blackened_area_is_black_in_the_case(
+    open_page, stage, stack_ledger, is_erased
+):
+    page = open_page(path="/")
+    choose(page)
+    uploads = file_uploads(page)
+    tool(page, "cover")
+    drag(page, (0.1, 0.1), (0.3, 0.3), (0.5, 0.4))
+    expect(page.locator("#uncover")).to_be_visible()
+    if is_erased:  # then the page sends the file
+        with stack_ledger.engine.begin() as connection:
+            connection.exec_driver_sql(EXPIRE)
+    page.get_by_label("Largest diameter").fill("12")
+    page.get_by_role("button", name="Analyse").click()
+    case_of(page, stage)
+    assert len(uploads) == (1 if is_erased else 0)
+    first, second, beside = greys_of_case(page, stage)
+    assert first == second == 0 < beside
 
 
 def test_a_blackened_area_can_be_undone(open_page):

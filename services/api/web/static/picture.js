@@ -34,7 +34,7 @@ export class Picture {
   /** @type {Box[]} the areas that the reader had blackened, which are black in the preview */
   covers = [];
   turn = 0;
-  /** @type {Promise<void> | null} */
+  /** @type {Promise<boolean> | null} whether the step in progress goes well */
   ready = null;
   frameTimer = 0;
 
@@ -99,10 +99,12 @@ export class Picture {
   run(step, onProblem) {
     const turn = ++this.turn;
     this.say(t("reader.image.looking"));
-    this.ready = step(turn).catch((problem) => {
-      if (turn !== this.turn) return;
-      this.say(problem.message, true);
-      onProblem?.(problem);
+    this.ready = step(turn).then(() => true, (problem) => {
+      if (turn === this.turn) {
+        this.say(problem.message, true);
+        onProblem?.(problem);
+      }
+      return false;
     });
     return this.ready;
   }
@@ -176,7 +178,7 @@ export class Picture {
   cover(box) {
     const area = /** @type {Box} */ ([Math.floor(box[0]), Math.floor(box[1]), Math.ceil(box[2]), Math.ceil(box[3])]);
     this.covers = [...this.covers, area];
-    const undo = () => { this.covers = this.covers.slice(0, -1); this.viewer.setCover(null); };
+    const undo = (problem) => { say(problem.message, true); this.covers = this.covers.slice(0, -1); this.viewer.setCover(null); };
     this.run((turn) => this.redraw(() => this.fetchAgain({ frame: this.frame, covers: [area], keep: true }), turn), undo);
   }
 

@@ -65,7 +65,10 @@ function clear() {
 async function submit() {
   if (busy) return;
   setBusy(t("reader.image.looking"));
-  await picture.ready;
+  picture.viewer.frames.pause();
+  const isReady = await picture.ready;
+  // What is seen changed back as its change failed: the reader looks again before it is sent.
+  if (isReady === false && picture.file) { picture.ready = null; return release(); }
   const [field, problem] = objection() ?? [];
   if (problem) return object(field, problem);
   setBusy(t("reader.sending"));

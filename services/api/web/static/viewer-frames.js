@@ -58,11 +58,10 @@ export class Frames {
     this.turn += 1;
     this.update();
     const { turn } = this;
+    if (!this.isPlaying) this.viewer.options.onFrame?.(frame);
     try {
       const image = await this.image(frame);
-      if (turn !== this.turn) return;
-      this.viewer.replaceImage(image, frame);
-      if (!this.isPlaying) this.viewer.options.onFrame?.(frame);
+      if (turn === this.turn) this.viewer.replaceImage(image, frame);
     } catch (problem) {
       this.cache.delete(frame);
       this.stop();
@@ -96,6 +95,7 @@ export class Frames {
   }
 
   pause() {
+    if (!this.isPlaying) return;
     this.stop();
     this.viewer.options.onFrame?.(this.current);
   }

@@ -35,7 +35,7 @@ import { t } from "./words.js";
  * }} Options
  *   label: what the image is, for screen readers; outlines: drawn over the image and switched off together; onChange:
  *   called after each edit by the reader; onOutlineAt: the outline of the nodule at a point, or null, for the tool
- *   `click`; onFrame: called when the reader has chosen a frame; onCover: called with an area that the reader wants to
+ *   `click`; onFrame: called when the reader has chosen a frame, or stopped at one; onCover: called with an area that the reader wants to
  *   blacken; onMap: called when the reader asks for the map, or no longer wants it
  * @typedef {{count: number, current: number, load: (frame: number) => Promise<ImageBitmap>}} Loop
  */
